@@ -1,0 +1,41 @@
+"""How long work tells that it advances; the command line decides how that looks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Protocol
+
+
+class Task(Protocol):
+    """One stage at work."""
+
+    def advance(self, count: int = 1) -> None:
+        """``count`` more units are done."""
+
+    def describe(self, text: str) -> None:
+        """Say something of the state in a few words, e.g. counts by status."""
+
+
+class Progress(Protocol):
+    """Where stages announce their work."""
+
+    def task(self, name: str, total: int | None, unit: str) -> contextlib.AbstractContextManager[Task]:
+        """Open a stage of ``total`` units (``None`` where that is not known beforehand)."""
+
+
+class _SilentTask:
+    def advance(self, count: int = 1) -> None:
+        pass
+
+    def describe(self, text: str) -> None:
+        pass
+
+
+class Silent:
+    """Progress that nobody watches."""
+
+    @contextlib.contextmanager
+    def task(self, name: str, total: int | None, unit: str) -> Iterator[Task]:  # noqa: ARG002 - the protocol's
+        """Open a stage that says nothing."""
+        yield _SilentTask()

@@ -1,0 +1,1 @@
+"""The contracts between all parts: pure data, imported by everything, importing nothing of ours."""

@@ -1,0 +1,63 @@
+"""An image on its way: where it lies, what is known of it, what it was selected for."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.base import Contract, Hash64, ImageId, Sha256, Wnid
+
+Split = Literal["train", "benchmark"]
+Holdout = Literal["none", "image", "synset", "subtree"]
+"""How far an image is from the train split: its own synset is trained on, only other synsets are, or only other subtrees."""
+ImageFormat = Literal["JPEG", "PNG", "GIF", "WEBP", "BMP"]
+
+
+class ImageRef(Contract):
+    """Where one image's bytes lie.
+
+    ``container`` is relative to the source's root, in POSIX form: the file itself, or the archive that
+    holds it. ``offset`` and ``size`` are in bytes.
+    """
+
+    image_id: ImageId
+    wnid: Wnid
+    container: str
+    offset: int = Field(ge=0)
+    size: int = Field(ge=0)
+
+
+class ImageFacts(Contract):
+    """What screening measured on a usable photograph.
+
+    Width and height are of the upright picture (EXIF orientation applied), in pixels. ``complexity`` is in
+    bits per pixel of a canonical re-encode (see ``pipeline.screening.measures``), a proxy for visual clutter.
+    """
+
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+    bytes: int = Field(gt=0)
+    sha256: Sha256
+    """Of the file as the source holds it."""
+    phash: Hash64
+    complexity: float = Field(ge=0)
+    format: ImageFormat
+    gzipped: bool
+    """The file is a gzip stream around the image."""
+    greyscale: bool
+    normalised: tuple[str, ...]
+    """What had to be done to make it upright 8-bit sRGB; empty when the JPEG can go to a teacher as it is."""
+
+
+class SelectedImage(Contract):
+    """One row of the selection: where the image lies, its facts, and what it was drawn for."""
+
+    order: int = Field(ge=0)
+    """Position in the draw; a smaller target is a prefix of a larger one."""
+    ref: ImageRef
+    facts: ImageFacts
+    split: Split
+    holdout: Holdout
+    duplicate_group: ImageId
+    """The smallest id among its near-duplicates; its own when it has none."""

@@ -1,0 +1,94 @@
+"""What was selected and what was packed: small JSON files that let anyone check the large ones."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Self
+
+from pydantic import Field
+
+from schemas.base import Contract, Hash64, ImageId, Sha256, canonical_json
+from schemas.image import Split
+from schemas.rejection import RejectReason, Stage
+
+UNSIGNED = "0" * 64
+
+
+class Signed(Contract):
+    """A manifest that carries its own SHA-256: that of its canonical JSON with zeros in the digest's place."""
+
+    sha256: Sha256 = UNSIGNED
+
+    def signed(self) -> Self:
+        """A copy with the right digest."""
+        return self.model_copy(update={"sha256": self.digest()})
+
+    def digest(self) -> str:
+        """The digest that this manifest must carry."""
+        fields = self.model_copy(update={"sha256": UNSIGNED}).model_dump(mode="json")
+        return hashlib.sha256(canonical_json(fields)).hexdigest()
+
+
+class SelectionManifest(Signed):
+    """The draw: candidates = drawn + rejected + left over."""
+
+    seed: int
+    target: int = Field(gt=0)
+    candidates: int = Field(ge=0)
+    left_over: int = Field(ge=0)
+    """Candidates that were not needed for the target."""
+    rejected: dict[RejectReason, int]
+    near_duplicate_groups: int = Field(ge=0)
+    screening: str
+    """Version of the checks and measures."""
+    taxonomy_sha256: Sha256
+    versions: dict[str, str]
+    """Of the libraries that decide whether a damaged file decodes."""
+    ids: dict[Split, tuple[ImageId, ...]]
+    """Per split, in the order of the draw."""
+
+    @property
+    def drawn(self) -> int:
+        """Number of selected images."""
+        return sum(len(ids) for ids in self.ids.values())
+
+
+class ShardEntry(Contract):
+    """One tar file. ``path`` is relative to the dataset's root."""
+
+    path: str
+    split: Split
+    images: int = Field(ge=0)
+    bytes: int = Field(gt=0)
+    sha256: Sha256
+
+
+class TeacherEntry(Contract):
+    """Who wrote, and how."""
+
+    name: str
+    model: str
+    revision: str
+    engine: str
+    fingerprint: Hash64
+    licence: str
+    pairs: int = Field(ge=0)
+    pairs_by_rung: dict[str, int]
+
+
+class DatasetManifest(Signed):
+    """The packed dataset: selected = packed + rejected, and every byte accounted for."""
+
+    name: str
+    record_version: str
+    config_sha256: Sha256
+    """Of the configuration's identity (what decides the bytes, not where or how fast they were made)."""
+    selection_sha256: Sha256
+    selected: int = Field(ge=0)
+    packed: int = Field(ge=0)
+    rejected: dict[Stage, dict[RejectReason, int]]
+    """All rejections from the source to here; those of ``pack`` are what the selection lost."""
+    teachers: tuple[TeacherEntry, ...]
+    shards: tuple[ShardEntry, ...]
+    files: dict[str, Sha256]
+    """The other files, by path; the card and ``SHA256SUMS`` excepted, which are made from this manifest."""
