@@ -1,0 +1,1 @@
+"""Orchestration and the command line. Nothing below this package knows Prefect."""

@@ -13,6 +13,9 @@ class Task(Protocol):
     def advance(self, count: int = 1) -> None:
         """``count`` more units are done."""
 
+    def expect(self, total: int) -> None:
+        """The whole is now known to be ``total`` units."""
+
     def describe(self, text: str) -> None:
         """Say something of the state in a few words, e.g. counts by status."""
 
@@ -26,6 +29,9 @@ class Progress(Protocol):
 
 class _SilentTask:
     def advance(self, count: int = 1) -> None:
+        pass
+
+    def expect(self, total: int) -> None:
         pass
 
     def describe(self, text: str) -> None:

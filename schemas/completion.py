@@ -53,7 +53,8 @@ class PairScores(Contract):
     """Cheap measures of a raw text, each rounded to four digits."""
 
     compression: float = Field(ge=0)
-    """Bytes over zlib-compressed bytes. Prose lies near 3, loops above 5."""
+    """UTF-8 bytes over the bytes of their zlib stream (level 6, 8 KiB window). Prose lies between 1.5 and 3.3, loops
+    above 5."""
     repeated_8grams: float = Field(ge=0, le=1)
     """Share of word 8-grams that occurred before in the text."""
     han_share: float = Field(ge=0, le=1)

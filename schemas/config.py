@@ -45,7 +45,7 @@ class ScreeningConfig(Contract):
     """Standard deviation of the grey levels (0-255) below which a picture is blank."""
     min_entropy: float = Field(default=2.0, ge=0, le=8)
     """Entropy of the grey levels, in bits, below which a picture is blank."""
-    near_duplicate_bits: int = Field(default=3, ge=0, le=8)
+    near_duplicate_bits: int = Field(default=3, ge=0, le=3)
     """Largest Hamming distance of two 64-bit perceptual hashes that are near-duplicates."""
     workers: Workers = 0
 

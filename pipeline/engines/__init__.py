@@ -1,0 +1,41 @@
+"""Ways of running a model, one per module, all behind the protocol in ``base``."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+from pipeline.engines.base import Engine, EngineInfo, EngineReply, EngineRequest
+from schemas.config import CustomEngine, EngineConfig, PixelsEngine
+from schemas.errors import ConfigError
+from schemas.teacher import TeacherSpec
+
+__all__ = ["Engine", "EngineInfo", "EngineReply", "EngineRequest", "Render", "create_engine"]
+
+Render = Callable[[str, str], str]
+"""Writes (thinking, answer) in a teacher's wire format."""
+
+
+def create_engine(config: EngineConfig, teacher: TeacherSpec, render: Render) -> Engine:
+    """Start the engine that a configuration names for a teacher.
+
+    Raises:
+        ConfigError: a custom factory cannot be imported.
+        EngineError: the engine does not start.
+    """
+    match config:
+        case PixelsEngine():
+            from pipeline.engines.pixels import PixelsEngine as Pixels  # noqa: PLC0415 - engines load when used
+
+            return Pixels(teacher, render)
+        case CustomEngine():
+            return _find_factory(config.factory)(teacher, render, **config.options)
+
+
+def _find_factory(name: str) -> Callable[..., Engine]:
+    module, _, attribute = name.partition(":")
+    try:
+        factory: Callable[..., Engine] = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"engine factory {name}: {error}", "name an importable module:function") from error
+    return factory

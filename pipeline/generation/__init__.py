@@ -1,0 +1,6 @@
+"""Selection to ledger: a rolling window of requests, a retry ladder, and every attempt written down."""
+
+from pipeline.generation.generate import GenerationJob, generate_pairs
+from pipeline.generation.setup import TeacherSetup, read_results, set_up_teachers
+
+__all__ = ["GenerationJob", "TeacherSetup", "generate_pairs", "read_results", "set_up_teachers"]

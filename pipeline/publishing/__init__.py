@@ -1,0 +1,1 @@
+"""What happens to a packed dataset: checking it, and bringing it to its readers."""

@@ -1,0 +1,9 @@
+"""The forms in which people hold ImageNet-21k, behind one seam: which images there are, and their bytes."""
+
+from __future__ import annotations
+
+from pipeline.sources.base import Source
+from pipeline.sources.detect import open_source
+from pipeline.sources.index import IndexSummary, build_index, load_summary, read_index
+
+__all__ = ["IndexSummary", "Source", "build_index", "load_summary", "open_source", "read_index"]

@@ -1,0 +1,123 @@
+"""What a person sees: progress while work goes on, and a table when it is done."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from pipeline import progress as contract
+
+SECONDS_BETWEEN_LINES = 10.0
+"""How often a stage speaks when nobody watches a terminal."""
+
+
+def make_progress(console: Console) -> contract.Progress:
+    """Bars on a terminal, plain lines elsewhere."""
+    return Bars(console) if console.is_terminal else Lines(console)
+
+
+class Bars:
+    """Progress bars with rate and time left."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextlib.contextmanager
+    def task(self, name: str, total: int | None, unit: str) -> Iterator[contract.Task]:
+        """Show a bar while the block runs; it stays on the screen afterwards."""
+        columns = (
+            SpinnerColumn(finished_text="✓"),
+            TextColumn("{task.description:<36}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[unit]} {task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        with Progress(*columns, console=self._console) as bars:
+            task = bars.add_task(name, total=total, unit=unit, rate="", note="")
+            yield _Bar(bars, task)
+            bars.update(task, total=bars.tasks[task].completed)
+
+
+class _Bar:
+    def __init__(self, bars: Progress, task: TaskID) -> None:
+        self._bars = bars
+        self._task = task
+
+    def advance(self, count: int = 1) -> None:
+        self._bars.advance(self._task, count)
+        speed = self._bars.tasks[self._task].speed
+        self._bars.update(self._task, rate=f"{speed:,.1f}/s" if speed else "")
+
+    def expect(self, total: int) -> None:
+        self._bars.update(self._task, total=total)
+
+    def describe(self, text: str) -> None:
+        self._bars.update(self._task, note=text)
+
+
+class Lines:
+    """A line now and then, for logs."""
+
+    def __init__(self, console: Console, interval: float = SECONDS_BETWEEN_LINES) -> None:
+        self._console = console
+        self._interval = interval
+
+    @contextlib.contextmanager
+    def task(self, name: str, total: int | None, unit: str) -> Iterator[contract.Task]:
+        """Speak every few seconds while the block runs, and once when it ends."""
+        line = _Line(self._console, self._interval, name, total, unit)
+        yield line
+        line.speak(last=True)
+
+
+class _Line:
+    def __init__(self, console: Console, interval: float, name: str, total: int | None, unit: str) -> None:
+        self._console = console
+        self._interval = interval
+        self._name = name
+        self._total = total
+        self._unit = unit
+        self._done = 0
+        self._note = ""
+        self._began = self._spoke = time.monotonic()
+
+    def advance(self, count: int = 1) -> None:
+        self._done += count
+        if time.monotonic() - self._spoke >= self._interval:
+            self._spoke = time.monotonic()
+            self.speak()
+
+    def expect(self, total: int) -> None:
+        self._total = total
+
+    def describe(self, text: str) -> None:
+        self._note = text
+
+    def speak(self, *, last: bool = False) -> None:
+        elapsed = time.monotonic() - self._began
+        rate = self._done / elapsed if elapsed else 0.0
+        parts = [f"{self._name}: {self._done:,}"]
+        if self._total is not None and not last:
+            parts.append(f"of {self._total:,}")
+        parts.append(f"{self._unit}, {rate:,.1f}/s, {elapsed:.0f} s")
+        if self._total is not None and rate and not last:
+            parts.append(f"({(self._total - self._done) / rate:.0f} s left)")
+        if self._note:
+            parts.append(f"[{self._note}]")
+        self._console.print(" ".join(parts), markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,60 @@
+"""Settings that Prefect reads when it is first imported. Import this module before Prefect, everywhere.
+
+The user's own settings win. The values and their reasons:
+
+- analytics and promotional content off: a build says nothing to anyone;
+- logs at CRITICAL when embedded: the command line tells what happens, in its own words, once;
+- the embedded server keeps to the run directory and runs none of the services that only deployments need;
+- a generous start-up limit: the default of 20 s is missed on a busy laptop.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_ALWAYS = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
+    "PREFECT_TASKS_DEFAULT_NO_CACHE": "true",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+}
+
+_SERVICES = (
+    "SCHEDULER",
+    "LATE_RUNS",
+    "FOREMAN",
+    "TRIGGERS",
+    "PAUSE_EXPIRATIONS",
+    "CANCELLATION_CLEANUP",
+    "REPOSSESSOR",
+)
+
+_EMBEDDED = {
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_TO_API_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    "PREFECT_SERVER_UI_ENABLED": "false",
+    **{f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false" for service in _SERVICES},
+}
+
+
+def is_embedded() -> bool:
+    """Whether no Prefect server is named by the environment, so that a build brings its own."""
+    return not os.environ.get("PREFECT_API_URL")
+
+
+def prepare_environment(home: Path | None = None) -> None:
+    """Set what is not set. ``home`` is where an embedded server keeps its database.
+
+    Call it before Prefect is imported; afterwards it has no effect.
+    """
+    settings = dict(_ALWAYS)
+    if is_embedded():
+        settings |= _EMBEDDED
+        if home is not None:
+            settings["PREFECT_HOME"] = str(home.resolve())
+    for name, value in settings.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,88 @@
+"""The ledger: every attempt of every teacher on every image, in immutable Parquet parts.
+
+One writer per part; a part appears whole or not at all. There are no locks and no coordinator: what is missing is the
+selection without the ledger. A killed run loses the requests in flight and the rows since the last part was closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+from pipeline.tables import read_rows, write_rows
+from schemas.completion import Completion
+
+
+def ledger_directory(root: Path, teacher: str, fingerprint: str) -> Path:
+    """Where the rows of one teacher's one way of generating lie."""
+    return root / f"teacher={teacher}" / f"fingerprint={fingerprint}"
+
+
+class LedgerWriter:
+    """Appends completions, closing a part every few seconds or rows.
+
+    Not thread-safe: rows are added from one event loop; parts are written in a thread so that the loop goes on.
+    """
+
+    def __init__(self, directory: Path, part_rows: int, part_seconds: float) -> None:
+        self.directory = directory
+        self._part_rows = part_rows
+        self._part_seconds = part_seconds
+        self._name = uuid.uuid4().hex
+        self._parts = 0
+        self._buffer: list[Completion] = []
+        self._full = asyncio.Event()
+
+    def add(self, completion: Completion) -> None:
+        """Take one row; it is on disk when the current part closes."""
+        self._buffer.append(completion)
+        if len(self._buffer) >= self._part_rows:
+            self._full.set()
+
+    @contextlib.asynccontextmanager
+    async def rolling(self) -> AsyncIterator[None]:
+        """Close parts as they fill or age while the block runs, and the last one when it ends, however it ends.
+
+        Raises:
+            OSError: a part cannot be written; the block is cancelled.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                roller = group.create_task(self._roll())
+                yield
+                roller.cancel()
+        finally:
+            self._close_part()
+
+    async def _roll(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._full.wait(), self._part_seconds)
+            self._full.clear()
+            # shielded: a part that is being written when the run is cancelled is finished, not written twice
+            await asyncio.shield(asyncio.to_thread(self._close_part))
+
+    def _close_part(self) -> None:
+        rows, self._buffer = self._buffer, []
+        if rows:
+            self._parts += 1
+            write_rows(self.directory / f"part-{self._name}-{self._parts:06}.parquet", rows, Completion)
+
+
+class LedgerReader:
+    """Reads all parts that stand in a ledger directory, in a fixed order."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def parts(self) -> list[Path]:
+        """The finished parts, by name."""
+        return sorted(self.directory.glob("part-*.parquet"))
+
+    def rows(self) -> Iterator[Completion]:
+        """Yield every row whole."""
+        for part in self.parts():
+            yield from read_rows(part, Completion)

@@ -1,0 +1,78 @@
+"""Pictures read, checked and decoded ahead of the engine, a bounded number at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from PIL import Image
+
+from pipeline.screening import open_picture
+from pipeline.sources.base import Source
+from pipeline.workers import resolve_workers
+from schemas.errors import SourceError
+from schemas.image import SelectedImage
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An image ready to be asked about."""
+
+    selected: SelectedImage
+    picture: Image.Image
+    """Upright, 8-bit, RGB."""
+
+
+def read_checked(source: Source, selected: SelectedImage) -> bytes:
+    """Read an image's bytes and hold them against what screening saw.
+
+    Raises:
+        SourceError: the file is gone, or its bytes are others.
+    """
+    data = source.read(selected.ref)
+    if hashlib.sha256(data).hexdigest() != selected.facts.sha256:
+        raise SourceError(
+            f"{selected.ref.image_id}: the bytes at {selected.ref.container} changed since they were screened",
+            "restore the source, or start a new run directory",
+        )
+    return data
+
+
+def prepare(source: Source, selected: SelectedImage) -> Prepared:
+    """Read, check, decode and normalise one image.
+
+    Raises:
+        SourceError: see :func:`read_checked`.
+    """
+    return Prepared(selected, open_picture(read_checked(source, selected)).image)
+
+
+class Preparation:
+    """Prepares images in threads, in order, at most ``ahead`` of them beyond the one asked for."""
+
+    def __init__(self, source: Source, pending: Iterable[SelectedImage], workers: int, ahead: int) -> None:
+        self._source = source
+        self._pending = iter(pending)
+        self._ahead = ahead
+        self._waiting: deque[asyncio.Future[Prepared]] = deque()
+        self._pool = ThreadPoolExecutor(resolve_workers(workers), thread_name_prefix="prepare")
+
+    async def next(self) -> Prepared | None:
+        """The next image, or ``None`` after the last.
+
+        Raises:
+            SourceError: see :func:`prepare`.
+        """
+        loop = asyncio.get_running_loop()
+        while len(self._waiting) < self._ahead and (selected := next(self._pending, None)) is not None:
+            self._waiting.append(loop.run_in_executor(self._pool, prepare, self._source, selected))
+        return await self._waiting.popleft() if self._waiting else None
+
+    def close(self) -> None:
+        """Drop what nobody asked for."""
+        for future in self._waiting:
+            future.cancel()
+        self._pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,155 @@
+"""What the ledger says of each image: done, used up, or still to be asked."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from pipeline.generation.ledger import LedgerReader
+from pipeline.generation.retries import FINAL
+from pipeline.tables import read_rows
+from pipeline.teachers import PARSER_VERSION
+from schemas.completion import Completion, FinishReason, PairStatus, ThinkingAnswer
+from schemas.rejection import RejectReason
+from schemas.teacher import TeacherSpec
+
+Parse = Callable[[str, FinishReason], ThinkingAnswer]
+"""A teacher's grammar, with the prompt's language filled in."""
+
+@dataclass(slots=True)
+class Standing:
+    """How far one image has come with one teacher."""
+
+    last_attempt: int = 0
+    spent: int = 0
+    """Bit n is set when attempt n counts under the present ``max_tokens``."""
+    status: PairStatus | None = None
+    """Of the accepted attempt, or else of the last one."""
+    accepted: int | None = None
+    """The smallest attempt whose text is a valid pair."""
+    rows_of_accepted: int = 0
+    """More than one when two workers did the same work; their texts may differ."""
+
+    def note(self, attempt: int, status: PairStatus, *, counts: bool) -> None:
+        """Take one row into account; the rows' order does not matter."""
+        if status is PairStatus.OK:
+            if self.accepted is None or attempt < self.accepted:
+                self.accepted, self.rows_of_accepted, self.status = attempt, 0, status
+            self.rows_of_accepted += attempt == self.accepted
+        elif self.accepted is None and attempt >= self.last_attempt:
+            self.status = status
+        if counts:
+            self.spent |= 1 << attempt
+        self.last_attempt = max(self.last_attempt, attempt)
+
+    @property
+    def attempts_spent(self) -> int:
+        """How many attempts count."""
+        return self.spent.bit_count()
+
+    def is_pending(self, max_attempts: int) -> bool:
+        """Whether the teacher is to be asked (again)."""
+        return self.status not in FINAL and self.attempts_spent < max_attempts
+
+
+def parse_completion(parse: Parse, completion: Completion) -> ThinkingAnswer:
+    """Read a stored text by a teacher's grammar."""
+    return parse(completion.text, completion.finish_reason)
+
+
+class LedgerResults:
+    """One teacher's side of the ledger, with the stored texts read by today's parser.
+
+    A row cut off at a smaller token limit than today's is evidence, not an attempt: raising ``max_tokens`` asks these
+    images again and keeps everything that was finished.
+    """
+
+    def __init__(self, directory: Path, teacher: TeacherSpec, fingerprint: str, parse: Parse, max_tokens: int) -> None:
+        self.teacher = teacher
+        self.fingerprint = fingerprint
+        self._reader = LedgerReader(directory)
+        self._parse = parse
+        self._max_tokens = max_tokens
+        self._standings: dict[str, Standing] | None = None
+
+    @property
+    def standings(self) -> Mapping[str, Standing]:
+        """Per image that was asked; read once, from the small columns alone."""
+        if self._standings is None:
+            self._standings = self._tally()
+        return self._standings
+
+    def accepted_ids(self) -> set[str]:
+        """Images with a valid pair."""
+        return {image_id for image_id, standing in self.standings.items() if standing.accepted is not None}
+
+    def failures(self) -> Mapping[str, tuple[RejectReason, str]]:
+        """Why images that were asked have no valid pair."""
+        return {
+            image_id: (
+                RejectReason(standing.status.value),
+                f"{self.teacher.name}: {standing.status} after {standing.last_attempt} attempt(s)",
+            )
+            for image_id, standing in self.standings.items()
+            if standing.accepted is None and standing.status is not None
+        }
+
+    def accepted(self) -> Iterator[Completion]:
+        """Exactly one valid completion per image, in the ledger's order.
+
+        Where workers have doubled an attempt, the text with the smallest bytes is taken, so that the choice depends on
+        what is in the ledger and not on who wrote first.
+        """
+        doubled = self._settle_doubles()
+        given: set[str] = set()
+        for completion in self._accepted_rows():
+            image_id = completion.image_id
+            if image_id not in given and completion.raw == doubled.get(image_id, completion.raw):
+                given.add(image_id)
+                yield completion
+
+    @property
+    def parse(self) -> Callable[[Completion], ThinkingAnswer]:
+        """Reads a stored text with today's parser; small, and fit to be sent to other processes."""
+        return functools.partial(parse_completion, self._parse)
+
+    def _tally(self) -> dict[str, Standing]:
+        standings: dict[str, Standing] = {}
+        for image_id, attempt, max_tokens, status in self._outcomes():
+            cut_short = status is PairStatus.TRUNCATED and max_tokens < self._max_tokens
+            standings.setdefault(image_id, Standing()).note(attempt, status, counts=not cut_short)
+        return standings
+
+    def _outcomes(self) -> Iterator[tuple[str, int, int, PairStatus]]:
+        """Image, attempt, token limit and status of every row; the raw text is read only where the parser was another."""
+        for part in self._reader.parts():
+            # not pq.read_table: it would read columns out of the directory names as well
+            columns = pq.ParquetFile(part).read(["image_id", "attempt", "max_tokens", "status", "parser"])
+            if columns["parser"].unique().to_pylist() == [PARSER_VERSION]:
+                rows = zip(*(columns[name].to_pylist() for name in columns.column_names[:4]), strict=True)
+                yield from ((image_id, attempt, limit, PairStatus(status)) for image_id, attempt, limit, status in rows)
+            else:
+                for row in read_rows(part, Completion):
+                    yield row.image_id, row.attempt, row.max_tokens, self.parse(row).status
+
+    def _accepted_rows(self) -> Iterator[Completion]:
+        """Rows that hold an accepted attempt's valid text: one per image, or more where work was doubled."""
+        for row in self._reader.rows():
+            if row.attempt == self.standings[row.image_id].accepted and self._status(row) is PairStatus.OK:
+                yield row
+
+    def _status(self, row: Completion) -> PairStatus:
+        return row.status if row.parser == PARSER_VERSION else self.parse(row).status
+
+    def _settle_doubles(self) -> dict[str, bytes]:
+        doubled = {image_id for image_id, standing in self.standings.items() if standing.rows_of_accepted > 1}
+        texts: dict[str, bytes] = {}
+        if doubled:
+            for row in self._accepted_rows():
+                if row.image_id in doubled:
+                    texts[row.image_id] = min(row.raw, texts.get(row.image_id, row.raw))
+        return texts

@@ -1,0 +1,70 @@
+"""Every decision about asking again, in two tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.completion import PairStatus, Rung
+from schemas.errors import EngineDiedError, EngineError, EngineUnavailableError, RequestRefusedError
+from schemas.teacher import Sampling
+
+LADDER: tuple[Rung, ...] = (Rung.AS_IS, Rung.NEW_SEED, Rung.REPETITION_PENALTY, Rung.FORCED_CLOSE)
+"""What the first, second, ... attempt changes. Every attempt has a seed of its own; later rungs also bend the sampling."""
+
+PENALTY_FACTOR = 1.05
+"""How much ``REPETITION_PENALTY`` raises the teacher's own penalty: mild, since higher ones garble long texts."""
+
+BUDGET_SHARE = 0.75
+"""Share of ``max_tokens`` after which ``FORCED_CLOSE`` ends the thinking, so that an answer still fits."""
+
+FINAL: frozenset[PairStatus] = frozenset({PairStatus.OK, PairStatus.REFUSED})
+"""Statuses after which a teacher is not asked again; all others go to the next rung, until the attempts are used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPolicy:
+    """What an engine's error means for the request that met it."""
+
+    is_attempt: bool
+    """Whether it costs one of the image's attempts (and leaves a row in the ledger)."""
+    restart: bool
+    """Whether the engine is started again first; bounded by ``generation.engine_restarts``."""
+    wait: bool
+    """Whether the request is held back for a while first."""
+
+
+ERROR_POLICIES: dict[type[EngineError], ErrorPolicy] = {
+    EngineUnavailableError: ErrorPolicy(is_attempt=False, restart=False, wait=True),
+    EngineDiedError: ErrorPolicy(is_attempt=False, restart=True, wait=False),
+    RequestRefusedError: ErrorPolicy(is_attempt=True, restart=False, wait=False),
+}
+
+FIRST_PAUSE = 0.5
+"""Seconds to wait after the first unavailability; doubled each time."""
+
+LONGEST_PAUSE = 60.0
+
+PATIENCE = 1800.0
+"""Seconds without any answer after which an engine that stays unavailable stops the run."""
+
+
+def choose_rung(attempts_used: int) -> Rung:
+    """The rung of the next attempt."""
+    return LADDER[attempts_used]
+
+
+def bend_sampling(sampling: Sampling, rung: Rung) -> tuple[Sampling, int | None]:
+    """Sampling parameters and thinking budget, in tokens, for a rung."""
+    match rung:
+        case Rung.AS_IS | Rung.NEW_SEED:
+            return sampling, None
+        case Rung.REPETITION_PENALTY:
+            penalty = round(sampling.repetition_penalty * PENALTY_FACTOR, 4)
+            return sampling.model_copy(update={"repetition_penalty": penalty}), None
+        case Rung.FORCED_CLOSE:
+            return sampling, max(1, int(sampling.max_tokens * BUDGET_SHARE))
+
+
+def pause_after(failures: int, jitter: float) -> float:
+    """Seconds to wait after the n-th unavailability in a row (n >= 1); ``jitter`` in [0, 1) spreads them over a half."""
+    return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 16)) * (1 - jitter / 2)

@@ -1,0 +1,123 @@
+"""One teacher of one build: its settings, its way of generating, its side of the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.engines import create_engine
+from pipeline.engines.base import Engine, EngineInfo
+from pipeline.files import write_atomic
+from pipeline.generation.ledger import ledger_directory
+from pipeline.generation.results import LedgerResults
+from pipeline.screening import NORMALISATION_VERSION
+from pipeline.teachers import GRAMMARS, Grammar, load_teacher, resolve_sampling
+from prompts import Prompt, load_prompt
+from schemas.base import canonical_json
+from schemas.completion import FinishReason, ThinkingAnswer
+from schemas.config import BuildConfig, TeacherConfig
+from schemas.errors import RunDirectoryError
+from schemas.identity import GenerationIdentity
+from schemas.teacher import Sampling, TeacherSpec
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherSetup:
+    """One teacher as this build asks it."""
+
+    config: TeacherConfig
+    spec: TeacherSpec
+    sampling: Sampling
+    grammar: Grammar
+    prompt: Prompt
+
+    @property
+    def name(self) -> str:
+        """The teacher's name."""
+        return self.spec.name
+
+    def parse(self, raw: str, finish_reason: FinishReason) -> ThinkingAnswer:
+        """Read a raw text by the teacher's grammar, in the prompt's language."""
+        return self.grammar.parse(raw, finish_reason, self.prompt.language)
+
+    def start_engine(self) -> Engine:
+        """Start the engine that runs this teacher."""
+        return create_engine(self.config.engine, self.spec, self.grammar.render)
+
+    def identify(self, info: EngineInfo) -> GenerationIdentity:
+        """The way of generating that this teacher on that engine is."""
+        return GenerationIdentity(
+            teacher=self.name,
+            model=info.model,
+            revision=info.revision,
+            dtype=info.dtype,
+            quantization=info.quantization,
+            processor=info.processor,
+            prompt_sha256=self.prompt.sha256,
+            temperature=self.sampling.temperature,
+            top_p=self.sampling.top_p,
+            top_k=self.sampling.top_k,
+            repetition_penalty=self.sampling.repetition_penalty,
+            normalisation=NORMALISATION_VERSION,
+        )
+
+
+def set_up_teachers(config: BuildConfig) -> list[TeacherSetup]:
+    """Look up everything that a build's teachers need.
+
+    Raises:
+        ConfigError: an unknown teacher or prompt.
+    """
+    prompt = load_prompt(config.prompt)
+    setups = []
+    for teacher in config.teachers:
+        spec = load_teacher(teacher.name)
+        sampling = resolve_sampling(spec, teacher.sampling)
+        setups.append(TeacherSetup(teacher, spec, sampling, GRAMMARS[spec.grammar], prompt))
+    return setups
+
+
+def claim_identity(setup: TeacherSetup, info: EngineInfo, ledger: Path) -> GenerationIdentity:
+    """Bind a ledger to the engine that is about to write it.
+
+    Raises:
+        RunDirectoryError: another way of generating wrote it so far; the two are never mixed in one dataset.
+    """
+    identity = setup.identify(info)
+    stored = _load_identity(ledger, setup.name)
+    if stored is None:
+        write_atomic(_identity_file(ledger, setup.name), canonical_json(identity.model_dump(mode="json")))
+    elif stored != identity:
+        changed = [
+            f"{name} was {getattr(stored, name)!r} and is {getattr(identity, name)!r}"
+            for name in GenerationIdentity.model_fields
+            if getattr(stored, name) != getattr(identity, name)
+        ]
+        raise RunDirectoryError(
+            f"{setup.name}: this engine is not the one that wrote {ledger} so far ({'; '.join(changed)})",
+            "use the same engine again, or start a new run directory",
+        )
+    return identity
+
+
+def read_results(setup: TeacherSetup, ledger: Path) -> LedgerResults | None:
+    """What the ledger holds of a teacher, or ``None`` when it was never asked."""
+    identity = _load_identity(ledger, setup.name)
+    if identity is None:
+        return None
+    directory = ledger_directory(ledger, setup.name, identity.fingerprint)
+    return LedgerResults(directory, setup.spec, identity.fingerprint, setup.parse, setup.sampling.max_tokens)
+
+
+def _identity_file(ledger: Path, teacher: str) -> Path:
+    return ledger / f"teacher={teacher}" / "identity.json"
+
+
+def _load_identity(ledger: Path, teacher: str) -> GenerationIdentity | None:
+    path = _identity_file(ledger, teacher)
+    if not path.exists():
+        return None
+    try:
+        return GenerationIdentity.model_validate_json(path.read_bytes())
+    except ValueError as error:
+        raise RunDirectoryError(f"{path}: damaged", "restore it, or start a new run directory") from error

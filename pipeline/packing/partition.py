@@ -1,0 +1,85 @@
+"""One pass over the selection and one over each ledger, sorting their rows by shard."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.packing.inputs import PackInputs, TeacherResults
+from pipeline.packing.layout import Layout
+from pipeline.packing.records import build_entry
+from pipeline.packing.spool import Spool
+from pipeline.progress import Progress, Task
+from pipeline.tables import read_rows
+from schemas.completion import Rung
+from schemas.errors import ConservationError
+from schemas.image import SelectedImage
+from schemas.manifest import TeacherEntry
+
+
+def spool_entries(inputs: PackInputs, layout: Layout, directory: Path) -> Spool:
+    """Sort the packed images' rows by shard. The slot is the image's index in its shard."""
+    spool = Spool(directory, "entries", len(layout.shards))
+    for image in read_rows(inputs.selection, SelectedImage):
+        place = layout.locate(image.ref.image_id)
+        if place is not None:
+            spool.add(*place, build_entry(image, inputs.taxonomy).model_dump_json().encode())
+    spool.flush()
+    return spool
+
+
+def spool_completions(
+    results: Sequence[TeacherResults], layout: Layout, directory: Path, progress: Progress
+) -> tuple[Spool, tuple[TeacherEntry, ...]]:
+    """Sort the packed images' completions by shard, and count them.
+
+    The slot is the image's index in its shard times the number of teachers, plus the teacher's number.
+
+    Raises:
+        ConservationError: a teacher's completions are not one per packed image.
+    """
+    spool = Spool(directory, "completions", len(layout.shards))
+    with progress.task("gather", len(layout.positions) * len(results), "pairs") as task:
+        teachers = tuple(
+            _spool_teacher(side, layout, spool, (number, len(results)), task) for number, side in enumerate(results)
+        )
+    spool.flush()
+    return spool, teachers
+
+
+def _spool_teacher(
+    results: TeacherResults, layout: Layout, spool: Spool, lane: tuple[int, int], task: Task
+) -> TeacherEntry:
+    number, of = lane
+    rungs: Counter[Rung] = Counter()
+    authors: set[tuple[str, str]] = set()
+    engines: set[str] = set()
+    for completion in results.accepted():
+        place = layout.locate(completion.image_id)
+        if place is None:
+            continue
+        shard, index = place
+        spool.add(shard, index * of + number, completion.model_dump_json().encode())
+        rungs[completion.rung] += 1
+        authors.add((completion.model, completion.revision))
+        engines.add(completion.engine)
+        task.advance()
+    name = results.teacher.name
+    if rungs.total() != len(layout.positions):
+        raise ConservationError(
+            f"{name}: the ledger gave {rungs.total():,} valid completions for {len(layout.positions):,} images"
+        )
+    if len(authors) != 1:
+        raise ConservationError(f"{name}: one fingerprint, {results.fingerprint}, but models {sorted(authors)}")
+    model, revision = authors.pop()
+    return TeacherEntry(
+        name=name,
+        model=model,
+        revision=revision,
+        engine=", ".join(sorted(engines)),
+        fingerprint=results.fingerprint,
+        licence=results.teacher.licence,
+        pairs=rungs.total(),
+        pairs_by_rung={rung.value: rungs[rung] for rung in Rung if rungs[rung]},
+    )

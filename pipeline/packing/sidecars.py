@@ -1,0 +1,64 @@
+"""The small files beside the shards. Each is a function of what was packed, so that any of them can be checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.packing.layout import SPLITS
+from schemas.derived import JSON_SCHEMA_ID, json_schema
+from schemas.image import Split
+from schemas.manifest import DatasetManifest, ShardEntry
+
+MANIFEST_FILE = "manifest.json"
+SUMS_FILE = "SHA256SUMS"
+CARD_FILE = "README.md"
+INFO_FILE = "_info.json"
+REJECTIONS_FILE = "rejections.parquet"
+SCHEMA_FILE = f"schema/{JSON_SCHEMA_ID}.schema.json"
+
+
+def render_schema() -> bytes:
+    """The record's JSON schema."""
+    return _render_json(json_schema())
+
+
+def render_info(shards: tuple[ShardEntry, ...]) -> bytes:
+    """The splits as timm's WebDataset reader wants them (``timm/data/readers/reader_wds.py``)."""
+    splits = {
+        split: {
+            "name": split,
+            "num_samples": sum(shard.images for shard in held),
+            "filenames": [shard.path for shard in held],
+            "shard_lengths": [shard.images for shard in held],
+        }
+        for split, held in shards_by_split(shards).items()
+    }
+    return _render_json({"splits": splits})
+
+
+def render_manifest(manifest: DatasetManifest) -> bytes:
+    """The manifest for machines and people."""
+    return _render_json(manifest.model_dump(mode="json"))
+
+
+def render_sums(manifest: DatasetManifest, others: Mapping[str, str]) -> bytes:
+    """All files' digests as ``sha256sum --check`` reads them, by path.
+
+    Args:
+        manifest: lists the shards and most other files.
+        others: digests of the files that the manifest does not list, by path.
+    """
+    digests = {shard.path: shard.sha256 for shard in manifest.shards} | manifest.files | dict(others)
+    return "".join(f"{digest}  {path}\n" for path, digest in sorted(digests.items())).encode()
+
+
+def shards_by_split(shards: tuple[ShardEntry, ...]) -> dict[Split, list[ShardEntry]]:
+    """Shards of each split that has any."""
+    groups = {split: [shard for shard in shards if shard.split == split] for split in SPLITS}
+    return {split: held for split, held in groups.items() if held}
+
+
+def _render_json(value: Any) -> bytes:
+    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()

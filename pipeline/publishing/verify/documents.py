@@ -1,0 +1,192 @@
+"""The manifest, the checksums, the card and the other small files, held against each other and against what lies there.
+
+Nothing that a manifest says is used as a path before it was found to be a name that packing gives.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+from pydantic import ValidationError
+
+from pipeline.files import sha256_of
+from pipeline.packing.card import loading_metadata, read_front_matter
+from pipeline.packing.layout import SPLITS, ShardPlan
+from pipeline.packing.pack import check_conservation
+from pipeline.packing.sidecars import (
+    CARD_FILE,
+    INFO_FILE,
+    MANIFEST_FILE,
+    REJECTIONS_FILE,
+    SCHEMA_FILE,
+    SUMS_FILE,
+    render_info,
+    render_manifest,
+    render_schema,
+    shards_by_split,
+)
+from pipeline.publishing.verify.report import Findings
+from pipeline.tables import read_rows
+from schemas.errors import ConservationError
+from schemas.manifest import DatasetManifest
+from schemas.record import RECORD_VERSION
+from schemas.rejection import Rejection
+
+SIDE_FILES = (INFO_FILE, REJECTIONS_FILE, SCHEMA_FILE)
+HOUSEKEEPING = (".git", ".cache", ".gitattributes")
+"""What git and the hub's client leave beside a copy."""
+
+_SUM_LINE = re.compile(r"([0-9a-f]{64})  ([^\n]+)\n")
+
+
+def read_manifest(root: Path, findings: Findings) -> DatasetManifest | None:
+    """Read the manifest, and check everything about it that can be told from itself."""
+    try:
+        data = (root / MANIFEST_FILE).read_bytes()
+        manifest = DatasetManifest.model_validate_json(data)
+    except FileNotFoundError:
+        findings.blame(MANIFEST_FILE, "is missing: packing did not finish, or this is no dataset; pack again")
+        return None
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        findings.blame(MANIFEST_FILE, f"cannot be read, {'.'.join(map(str, detail['loc']))}: {detail['msg']}")
+        return None
+    findings.count("manifest")
+    for fault in _manifest_faults(manifest, data):
+        findings.blame(MANIFEST_FILE, fault)
+    return manifest
+
+
+def check_tree(root: Path, manifest: DatasetManifest, findings: Findings) -> None:
+    """Every file is there, is a regular file, and there is no other."""
+    expected = {shard.path for shard in manifest.shards} | {*SIDE_FILES, CARD_FILE, SUMS_FILE, MANIFEST_FILE}
+    found = dict(_walk(root))
+    for path in sorted(expected - found.keys()):
+        findings.blame(path, "is missing")
+    for path in sorted(found.keys() - expected):
+        findings.blame(path, "is not part of the dataset; remove it")
+    for path in sorted(found.keys() & expected):
+        findings.count("files")
+        if not found[path]:
+            findings.blame(path, "is no regular file")
+
+
+def check_sums(root: Path, manifest: DatasetManifest, findings: Findings) -> None:
+    """``SHA256SUMS`` lists every file but itself, with the digest that the file or the manifest has."""
+    expected = {shard.path: shard.sha256 for shard in manifest.shards} | manifest.files
+    expected |= {path: sha256_of(root / path) for path in (CARD_FILE, MANIFEST_FILE) if (root / path).is_file()}
+    text = _read_text(root / SUMS_FILE)
+    listed = {path: digest for digest, path in _SUM_LINE.findall(text)}
+    if "".join(f"{digest}  {path}\n" for path, digest in sorted(listed.items())) != text:
+        findings.blame(SUMS_FILE, "is not a sorted list of digests and paths")
+    for path in sorted(expected.keys() | listed.keys()):
+        findings.count("checksums")
+        if path not in listed:
+            findings.blame(SUMS_FILE, f"does not list {path}")
+        elif path not in expected:
+            findings.blame(SUMS_FILE, f"lists {path}, which is not part of the dataset")
+        elif listed[path] != expected[path]:
+            findings.blame(path, f"{SUMS_FILE} has another checksum for it")
+
+
+def check_side_files(root: Path, manifest: DatasetManifest, findings: Findings) -> None:
+    """The side files have their checksums, and say what the manifest and the models say."""
+    for path in SIDE_FILES:
+        if (root / path).is_file() and sha256_of(root / path) != manifest.files.get(path):
+            findings.blame(path, "has another checksum than the manifest says")
+    for path, data in ((INFO_FILE, render_info(manifest.shards)), (SCHEMA_FILE, render_schema())):
+        if (root / path).is_file() and (root / path).read_bytes() != data:
+            findings.blame(path, "does not say what the manifest and the record's model say")
+    if (root / REJECTIONS_FILE).is_file():
+        _check_rejections(root / REJECTIONS_FILE, manifest, findings)
+
+
+def check_card(root: Path, manifest: DatasetManifest, findings: Findings) -> None:
+    """The card's YAML makes ``load_dataset`` find the shards, the types and the counts."""
+    try:
+        fields = read_front_matter(_read_text(root / CARD_FILE))
+    except ValueError as error:
+        findings.blame(CARD_FILE, str(error))
+        return
+    for name, value in loading_metadata(manifest).items():
+        findings.count("card entries")
+        if fields.get(name) != value:
+            findings.blame(CARD_FILE, f"its {name} is not that of the manifest and the record's model")
+
+
+def _manifest_faults(manifest: DatasetManifest, data: bytes) -> Iterator[str]:
+    if manifest.sha256 != manifest.digest():
+        yield "does not match its own checksum"
+    if render_manifest(manifest) != data:
+        yield "is not written the way packing writes it"
+    if manifest.record_version != RECORD_VERSION:
+        yield f"has records of version {manifest.record_version}; this is a reader of version {RECORD_VERSION}"
+    try:
+        check_conservation(manifest)
+    except ConservationError as error:
+        yield str(error)
+    if [shard.path for shard in manifest.shards] != _shard_paths(manifest):
+        yield "names its shards otherwise than packing does"
+    if set(manifest.files) != set(SIDE_FILES):
+        yield f"lists the side files {sorted(manifest.files)} instead of {sorted(SIDE_FILES)}"
+    if any(shard.images == 0 for shard in manifest.shards):
+        yield "lists a shard without images"
+    if len({teacher.name for teacher in manifest.teachers}) != len(manifest.teachers) or not manifest.teachers:
+        yield "does not list each teacher once"
+
+
+def names_only_packed_paths(manifest: DatasetManifest) -> bool:
+    """Whether the manifest's paths can be opened: they are names that packing gives, inside the dataset."""
+    return [shard.path for shard in manifest.shards] == _shard_paths(manifest)
+
+
+def _shard_paths(manifest: DatasetManifest) -> list[str]:
+    splits = shards_by_split(manifest.shards)
+    return [
+        ShardPlan(split, number, len(splits[split]), 0, 0).path
+        for split in SPLITS
+        for number in range(len(splits.get(split, ())))
+    ]
+
+
+def _check_rejections(path: Path, manifest: DatasetManifest, findings: Findings) -> None:
+    counts: Counter[tuple[str, str]] = Counter()
+    try:
+        for rejection in read_rows(path, Rejection):
+            counts[rejection.stage, rejection.reason] += 1
+    except (pa.ArrowException, ValidationError, OSError) as error:
+        findings.blame(REJECTIONS_FILE, f"cannot be read: {' '.join(str(error).split())}")
+        return
+    findings.count("rejections", counts.total())
+    expected = {
+        (stage, reason): count for stage, reasons in manifest.rejected.items() for reason, count in reasons.items()
+    }
+    if counts != expected:
+        findings.blame(REJECTIONS_FILE, "its counts by stage and reason are not those of the manifest")
+
+
+def _walk(root: Path) -> Iterator[tuple[str, bool]]:
+    """Path in the dataset of everything that is no folder, and whether it is a regular file. Links are not followed."""
+    for folder, folders, files in os.walk(root):
+        here = Path(folder)
+        if here == root:
+            folders[:] = [name for name in folders if name not in HOUSEKEEPING]
+        links = [name for name in folders if (here / name).is_symlink()]
+        for name in (*files, *links):
+            if here == root and name in HOUSEKEEPING:
+                continue
+            mode = (here / name).lstat().st_mode
+            yield (here / name).relative_to(root).as_posix(), stat.S_ISREG(mode)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""

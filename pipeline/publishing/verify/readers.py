@@ -1,0 +1,153 @@
+"""The dataset as the libraries of its readers give it: ``datasets`` in full and streaming, and ``webdataset``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tarfile
+import tempfile
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import datasets
+import pyarrow as pa
+from datasets import Image, load_dataset
+from datasets.exceptions import DatasetsError
+from huggingface_hub import constants
+from webdataset.tariterators import group_by_keys, tar_file_expander
+
+from pipeline.packing.sidecars import shards_by_split
+from pipeline.progress import Progress, Task
+from pipeline.publishing.verify.report import Findings
+from pipeline.publishing.verify.shards import ShardFindings, digest_row
+from schemas.base import canonical_json
+from schemas.derived import record_features
+from schemas.errors import DatasetError
+from schemas.manifest import DatasetManifest
+
+_READING_ERRORS = (
+    DatasetsError,
+    DatasetError,
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    tarfile.TarError,
+    pa.ArrowException,
+)
+"""What the libraries raise on data that they cannot read."""
+
+Rows = Generator[bytes, None, None]
+"""Digests of all rows, split by split, shard by shard."""
+
+
+def read_back(
+    root: Path, manifest: DatasetManifest, shards: Sequence[ShardFindings], findings: Findings, progress: Progress
+) -> None:
+    """Read every row with every library, and hold it against what lies in the shards.
+
+    The full load of ``datasets`` prepares a copy of the dataset beside it (or among the system's temporary files where
+    that folder cannot be written), and removes it.
+    """
+    for name, read in READERS.items():
+        with progress.task(name, manifest.packed, "rows") as task:
+            fault = _compare(read, (root, manifest), shards, task)
+        if fault is None:
+            findings.count(f"rows read by {name}", manifest.packed)
+        else:
+            findings.blame(fault[0], f"{name} {fault[2]}", fault[1])
+
+
+def read_with_datasets(root: Path, manifest: DatasetManifest) -> Rows:
+    """What ``load_dataset(root)`` gives."""
+    beside = root.parent if os.access(root.parent, os.W_OK) else None
+    with _offline(), tempfile.TemporaryDirectory(prefix=".imagenet-think-verify-", dir=beside) as cache:
+        loaded = load_dataset(str(root), cache_dir=cache)
+        for split in shards_by_split(manifest.shards):
+            _check_features(loaded[split].features)
+            yield from map(_digest, loaded[split].cast_column("jpg", Image(decode=False)))
+
+
+def read_with_datasets_streaming(root: Path, manifest: DatasetManifest) -> Rows:
+    """What ``load_dataset(root, streaming=True)`` gives."""
+    with _offline():
+        loaded = load_dataset(str(root), streaming=True)
+        for split in shards_by_split(manifest.shards):
+            _check_features(loaded[split].features)
+            yield from map(_digest, loaded[split].cast_column("jpg", Image(decode=False)))
+
+
+def read_with_webdataset(root: Path, manifest: DatasetManifest) -> Rows:
+    """What ``webdataset`` makes of the shards, before any decoding."""
+    for shard in manifest.shards:
+        with (root / shard.path).open("rb") as file:
+            for sample in group_by_keys(tar_file_expander([{"url": shard.path, "stream": file}])):
+                yield digest_row(sample["cls"], sample["jpg"], sample["json"])
+
+
+READERS: Mapping[str, Callable[[Path, DatasetManifest], Rows]] = MappingProxyType(
+    {
+        "datasets": read_with_datasets,
+        "datasets streaming": read_with_datasets_streaming,
+        "webdataset": read_with_webdataset,
+    }
+)
+
+
+def _compare(
+    read: Callable[[Path, DatasetManifest], Rows],
+    dataset: tuple[Path, DatasetManifest],
+    shards: Sequence[ShardFindings],
+    task: Task,
+) -> tuple[str, str, str] | None:
+    """The first difference, as file, key and sentence; what follows it would only be shifted."""
+    file, key = "", ""
+    try:
+        with contextlib.closing(read(*dataset)) as rows:
+            for expected, row in zip_longest(_expected_rows(shards), rows):
+                if expected is None:
+                    return "", "", "gives more rows than the shards hold"
+                file, key, digest = expected
+                if row is None:
+                    return file, key, "gives no row of this sample, nor of those after it"
+                if row != digest:
+                    return file, key, "gives something else than what lies in the shard"
+                task.advance()
+    except _READING_ERRORS as error:
+        return file, key, f"fails near this sample: {' '.join(str(error).split())}"
+    return None
+
+
+def _expected_rows(shards: Sequence[ShardFindings]) -> Iterator[tuple[str, str, bytes]]:
+    for shard in shards:
+        for key, digest in zip(shard.keys, shard.digests, strict=True):
+            yield shard.entry.path, key, digest
+
+
+def _digest(row: dict[str, Any]) -> bytes:
+    # With the right types a row's JSON is, byte for byte, what was packed.
+    return digest_row(b"%d" % row["cls"], row["jpg"]["bytes"], canonical_json(row["json"]))
+
+
+def _check_features(features: Any) -> None:
+    if features != record_features():
+        raise DatasetError("the loaded features are not those of the record's model")
+
+
+@contextlib.contextmanager
+def _offline() -> Iterator[None]:
+    """Keep ``datasets`` from asking the hub, and from drawing bars; its settings are put back afterwards."""
+    offline = datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE
+    bars_were_off = datasets.are_progress_bars_disabled()
+    datasets.config.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE = True
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE = offline
+        if not bars_were_off:
+            datasets.enable_progress_bars()

@@ -1,0 +1,148 @@
+"""One build's directory: where everything lies, and whose it is."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.files import write_atomic
+from schemas.base import Contract, canonical_json
+from schemas.config import BuildConfig
+from schemas.errors import RunDirectoryError
+from schemas.loading import dump_config
+
+LAYOUT = 1
+"""Raised when the layout of a run directory changes so that an older one cannot be gone on with."""
+
+
+class RunIdentity(Contract):
+    """Whom a run directory belongs to: what its configuration says about the dataset's bytes."""
+
+    layout: int
+    identity: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """Places inside one build's directory."""
+
+    path: Path
+
+    @property
+    def index(self) -> Path:
+        """What the source holds."""
+        return self.path / "index"
+
+    @property
+    def selection(self) -> Path:
+        """What was drawn, and screening's verdicts."""
+        return self.path / "selection"
+
+    @property
+    def ledger(self) -> Path:
+        """Every attempt of every teacher."""
+        return self.path / "ledger"
+
+    @property
+    def dataset(self) -> Path:
+        """The packed result."""
+        return self.path / "dataset"
+
+    @property
+    def reports(self) -> Path:
+        """What each stage did when it last worked."""
+        return self.path / "reports"
+
+    @property
+    def prefect(self) -> Path:
+        """The embedded Prefect server's home."""
+        return self.path / ".prefect"
+
+
+def open_run(path: Path, config: BuildConfig) -> RunDirectory:
+    """Open a build's directory, or make it. The configuration as last used is kept in ``config.yaml``.
+
+    Raises:
+        RunDirectoryError: it belongs to another configuration, is no run directory, or cannot be made.
+    """
+    run = check_run(path, config)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunDirectoryError(f"{path}: cannot be made ({error.strerror})", "choose another --run-dir") from error
+    identity = RunIdentity(layout=LAYOUT, identity=config.identity())
+    if not (path / "run.json").exists():
+        write_atomic(path / "run.json", canonical_json(identity.model_dump(mode="json")))
+    write_atomic(path / "config.yaml", dump_config(config).encode())
+    return run
+
+
+def check_run(path: Path, config: BuildConfig) -> RunDirectory:
+    """Say whether a directory can serve this configuration, without touching it.
+
+    Raises:
+        RunDirectoryError: see :func:`open_run`.
+    """
+    if path.exists() and not path.is_dir():
+        raise RunDirectoryError(f"{path}: is a file", "choose another --run-dir")
+    marker = path / "run.json"
+    if marker.exists():
+        _check_identity(marker, config)
+    elif path.is_dir() and any(path.iterdir()):
+        raise RunDirectoryError(f"{path}: holds other files", "choose an empty or new directory as --run-dir")
+    return RunDirectory(path)
+
+
+@contextlib.contextmanager
+def exclusive(run: RunDirectory) -> Iterator[None]:
+    """Hold a run directory for this process, so that two builds do not work in one by mistake.
+
+    Raises:
+        RunDirectoryError: another process holds it.
+    """
+    descriptor = os.open(run.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 32, 0).decode() or "unknown"
+            raise RunDirectoryError(
+                f"{run.path}: process {holder} is at work in it", "wait for it, or choose another --run-dir"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _check_identity(marker: Path, config: BuildConfig) -> None:
+    try:
+        stored = RunIdentity.model_validate_json(marker.read_bytes())
+    except ValueError as error:
+        raise RunDirectoryError(f"{marker}: damaged", "choose another --run-dir") from error
+    if stored.layout != LAYOUT:
+        raise RunDirectoryError(
+            f"{marker.parent}: made by another version (layout {stored.layout}, this is {LAYOUT})",
+            "choose another --run-dir",
+        )
+    differences = list(_differences(stored.identity, config.identity(), ""))
+    if differences:
+        raise RunDirectoryError(
+            f"{marker.parent}: belongs to another configuration ({'; '.join(differences)})",
+            "choose another --run-dir, or set these keys back",
+        )
+
+
+def _differences(old: Any, new: Any, path: str) -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from _differences(old.get(key), new.get(key), f"{path}.{key}".lstrip("."))
+    elif old != new:
+        yield f"{path} was {json.dumps(old)} and is {json.dumps(new)}"

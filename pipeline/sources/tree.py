@@ -1,0 +1,40 @@
+"""An extracted tree: class folders full of images, or any other arrangement of ImageNet's files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.sources.entries import judge_file, printable, unreadable
+from pipeline.sources.walk import walk
+from schemas.errors import SourceError
+from schemas.image import ImageRef
+from schemas.rejection import Rejection
+
+
+class TreeSource:
+    """Every image is a file of its own. Classes come from the files' names; folders may be called anything."""
+
+    form = "tree"
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def scan(self) -> Iterator[ImageRef | Rejection]:
+        """Every file and link under the root."""
+        for path, entry in walk(self._root):
+            yield judge_file(entry, path)
+
+    def read(self, ref: ImageRef) -> bytes:
+        """One file, whole."""
+        path = self._root / ref.container
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise unreadable(path, error) from error
+        if len(data) != ref.size:
+            raise SourceError(
+                f"{printable(str(path))} has {len(data)} bytes and had {ref.size} when it was indexed",
+                "restore it, or index again",
+            )
+        return data

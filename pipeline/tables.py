@@ -1,0 +1,85 @@
+"""Rows of a contract in Parquet files: written in batches, whole or not at all, read as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.files import atomic_writer
+from schemas.base import Contract
+from schemas.derived import arrow_schema
+
+Row = TypeVar("Row", bound=Contract)
+
+BATCH_ROWS = 4096
+"""Rows held in memory while writing or reading."""
+
+
+def to_table(rows: Iterable[Contract], model: type[Contract]) -> pa.Table:
+    """Turn rows of one contract into an Arrow table of its schema."""
+    return pa.Table.from_pylist([row.model_dump() for row in rows], schema=arrow_schema(model))
+
+
+def write_rows(path: Path, rows: Iterable[Contract], model: type[Contract]) -> int:
+    """Write rows to a new Parquet file, in constant memory.
+
+    Returns:
+        The number of rows.
+    """
+    with TableWriter(path, model) as writer:
+        for row in rows:
+            writer.add(row)
+        return writer.rows
+
+
+def read_rows(path: Path, model: type[Row], columns: list[str] | None = None) -> Iterator[Row]:
+    """Yield a Parquet file's rows as contracts, in constant memory."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(BATCH_ROWS, columns=columns):
+            # lax: Arrow gives lists and strings where the contract has tuples and enums
+            yield from (model.model_validate(row, strict=False) for row in batch.to_pylist(maps_as_pydicts="strict"))
+
+
+class TableWriter:
+    """Writes rows of one contract to one Parquet file that appears when the block ends without an error."""
+
+    def __init__(self, path: Path, model: type[Contract]) -> None:
+        self.rows = 0
+        self._model = model
+        self._buffer: list[Contract] = []
+        self._target = atomic_writer(path)
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Self:
+        self._file = self._target.__enter__()
+        self._writer = pq.ParquetWriter(self._file, arrow_schema(self._model), compression="zstd")
+        return self
+
+    def add(self, row: Contract) -> None:
+        """Append one row."""
+        self._buffer.append(row)
+        self.rows += 1
+        if len(self._buffer) >= BATCH_ROWS:
+            self._flush()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self._flush()
+                self._writer.close()
+        except BaseException as failure:
+            self._target.__exit__(type(failure), failure, failure.__traceback__)
+            raise
+        self._target.__exit__(kind, error, trace)
+
+    def _flush(self) -> None:
+        if self._buffer:
+            self._writer.write_table(to_table(self._buffer, self._model))
+            self._buffer.clear()

@@ -1,0 +1,159 @@
+"""From a YAML file to a :class:`BuildConfig`, or one line per mistake."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from schemas.config import BuildConfig, EngineConfig
+from schemas.errors import ConfigError
+
+_MAX_SHOWN = 60
+"""Characters of a wrong value that a message repeats."""
+
+
+def load_config(path: Path) -> BuildConfig:
+    """Read a build's configuration. Relative source paths are taken from the file's folder.
+
+    Raises:
+        ConfigError: the file cannot be read, is not YAML, or does not fit; the message names each key path, what was
+            given and what is allowed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file", "name the YAML file of the build") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})", "name a YAML file in UTF-8") from error
+    config = parse_config(text, str(path))
+    location = config.source.path.expanduser()
+    source = config.source.model_copy(update={"path": (path.parent / location).resolve()})
+    return config.model_copy(update={"source": source})
+
+
+def parse_config(text: str, name: str) -> BuildConfig:
+    """Read a configuration from YAML text; ``name`` stands for it in messages.
+
+    Raises:
+        ConfigError: see :func:`load_config`.
+    """
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{name}: not YAML ({_flatten(str(error))})", "mend the line it names") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{name}: holds {_shown(data)} where a mapping of settings is expected")
+    return _validate(data, name)
+
+
+def dump_config(config: BuildConfig) -> str:
+    """Write a configuration as YAML, all defaults spelled out, so that it loads to an equal one."""
+    data = json.loads(config.model_dump_json())
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+
+
+def _validate(data: dict[Any, Any], name: str) -> BuildConfig:
+    try:
+        # JSON mode: YAML's lists and strings become tuples, paths and enums, while types stay strict.
+        return BuildConfig.model_validate_json(json.dumps(data, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        if not isinstance(error, ValidationError):
+            raise ConfigError(
+                f"{name}: holds a value that is no plain text, number, list or mapping ({error})",
+                "quote dates and the like",
+            ) from error
+        details = error.errors(include_url=False)
+        # a list whose items are all wrong is also reported as too short: the items say it better
+        parents = {detail["loc"][:end] for detail in details for end in range(len(detail["loc"]))}
+        mistakes = [_explain(detail) for detail in details if detail["loc"] not in parents]
+        raise ConfigError("\n".join(f"{name}: {mistake}" for mistake in mistakes)) from error
+
+
+def _explain(detail: ErrorDetails) -> str:
+    path = _key_path(detail["loc"])
+    given = _shown(detail["input"])
+    match detail["type"]:
+        case "extra_forbidden":
+            *parents, key = detail["loc"]
+            return f"{path}: unknown key{_suggest(str(key), _known_keys(tuple(parents)))}"
+        case "missing":
+            return f"{path}: missing; this key is required"
+        case "value_error":
+            return detail["msg"].removeprefix("Value error, ")
+        case "too_short":
+            return f"{path}: {given} was given; at least {detail['ctx']['min_length']} is needed"
+        case "union_tag_invalid" | "union_tag_not_found":
+            return f"{path}: {given} was given; {_tag_choice(detail)}"
+        case _:
+            return f"{path}: {given} was given; {_lower_first(detail['msg'])}"
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """Keys that the model at a location of the configuration has."""
+    annotation: Any = BuildConfig
+    for step in location:
+        if isinstance(step, int):
+            annotation = get_args(annotation)[0]
+            continue
+        models = [option for option in _options(annotation) if step in option.model_fields]
+        if models:
+            annotation = models[0].model_fields[step].annotation
+            continue
+        # a discriminated union adds the tag ("pixels") to the location
+        annotation = next(option for option in _options(annotation) if step in _tags(option))
+    return [key for option in _options(annotation) for key in option.model_fields]
+
+
+def _tag_choice(detail: ErrorDetails) -> str:
+    context = detail.get("ctx", {})
+    allowed = context.get("expected_tags") or ", ".join(repr(tag) for model in _engines() for tag in _tags(model))
+    return f"{str(context['discriminator']).strip(chr(39))} must be one of {allowed}"
+
+
+def _engines() -> list[type[BaseModel]]:
+    return _options(EngineConfig)
+
+
+def _options(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) is None:
+        return []
+    return [model for argument in get_args(annotation) for model in _options(argument)]
+
+
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    field = model.model_fields.get("kind")
+    return get_args(field.annotation) if field else ()
+
+
+def _suggest(key: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(key, known, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ";"
+    return f"{hint} allowed here: {', '.join(known)}"
+
+
+def _key_path(location: tuple[int | str, ...]) -> str:
+    text = ""
+    for step in location:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return text.lstrip(".") or "the file"
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
+
+
+def _flatten(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,36 @@
+"""What a stage did in one run: small files beside the data, for tables and people. Nothing is decided from them."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from schemas.base import Contract
+
+
+class GenerationReport(Contract):
+    """One teacher's last run that asked anything."""
+
+    teacher: str
+    model: str
+    engine: str
+    attempts: int = Field(ge=0)
+    statuses: dict[str, int]
+    asked_by_rung: dict[str, int]
+    accepted_by_rung: dict[str, int]
+    completion_tokens: int = Field(ge=0)
+    restarts: int = Field(ge=0)
+    seconds: float = Field(ge=0)
+    starved_seconds: float = Field(ge=0)
+    """Time with an open place in the window and no picture ready."""
+
+    @property
+    def starved_share(self) -> float:
+        """Share of the run in which the engine could have taken a request and got none."""
+        return self.starved_seconds / self.seconds if self.seconds else 0.0
+
+
+class StageTime(Contract):
+    """How long a stage took when it last did something."""
+
+    stage: str
+    seconds: float = Field(ge=0)

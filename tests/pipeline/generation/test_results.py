@@ -1,0 +1,169 @@
+"""What the ledger says of an image does not depend on who wrote what when."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.generation.ledger import ledger_directory
+from pipeline.generation.results import LedgerResults, Standing
+from pipeline.tables import write_rows
+from pipeline.teachers import GRAMMARS, PARSER_VERSION, load_teacher
+from schemas.completion import Completion, FinishReason, PairStatus, Rung, ThinkingAnswer
+from schemas.rejection import RejectReason
+
+TEACHER = load_teacher("glm-4.1v-9b-thinking")
+GRAMMAR = GRAMMARS[TEACHER.grammar]
+FINGERPRINT = "0123456789abcdef"
+GOOD = GRAMMAR.render("I see a dog on grass.", "A dog on grass.")
+
+
+def parse(raw: str, finish_reason: FinishReason) -> ThinkingAnswer:
+    return GRAMMAR.parse(raw, finish_reason, "en")
+
+
+def completion(
+    image_id: str,
+    attempt: int,
+    raw: str = GOOD,
+    finish_reason: FinishReason = FinishReason.STOP,
+    max_tokens: int = 100,
+    parser: str = PARSER_VERSION,
+    status: PairStatus | None = None,
+) -> Completion:
+    return Completion(
+        image_id=image_id,
+        teacher=TEACHER.name,
+        fingerprint=FINGERPRINT,
+        attempt=attempt,
+        rung=Rung.AS_IS,
+        seed=attempt,
+        max_tokens=max_tokens,
+        raw=raw.encode("utf-8", "surrogatepass"),
+        finish_reason=finish_reason,
+        stop_reason=None,
+        error=None,
+        forced_close=False,
+        prompt_tokens=None,
+        completion_tokens=7,
+        thinking_tokens=4,
+        answer_tokens=3,
+        parser=parser,
+        status=status or parse(raw, finish_reason).status,
+        engine="scripted",
+        model="tests/scripted",
+        revision="1",
+        versions={"scripted": "1", "other": "2"},
+        started_at=1.5,
+        seconds=0.25,
+    )
+
+
+def results(root: Path, parts: list[list[Completion]], max_tokens: int = 100) -> LedgerResults:
+    directory = ledger_directory(root, TEACHER.name, FINGERPRINT)
+    for number, rows in enumerate(parts):
+        write_rows(directory / f"part-{number}.parquet", rows, Completion)
+    return LedgerResults(directory, TEACHER, FINGERPRINT, parse, max_tokens)
+
+
+def test_a_row_comes_back_from_the_ledger_as_it_went_in(tmp_path: Path) -> None:
+    row = completion("n00000001_1", 1, raw="<think>\ud83d half a pair \x00</think>")
+    ledger = results(tmp_path, [[row]])
+    assert list(ledger._reader.rows()) == [row]
+
+
+def test_the_first_valid_attempt_is_the_accepted_one(tmp_path: Path) -> None:
+    rows = [completion("n00000001_1", 1, "no tags"), completion("n00000001_1", 2), completion("n00000001_1", 3)]
+    ledger = results(tmp_path, [[row] for row in rows])
+    assert [row.attempt for row in ledger.accepted()] == [2]
+    assert ledger.failures() == {}
+
+
+def test_an_image_without_a_valid_attempt_fails_with_its_last_status(tmp_path: Path) -> None:
+    rows = [completion("n00000001_1", 1, "no tags"), completion("n00000001_1", 2, GOOD[:20], FinishReason.LENGTH)]
+    ledger = results(tmp_path, [rows])
+    reason, detail = ledger.failures()["n00000001_1"]
+    assert reason is RejectReason.TRUNCATED
+    assert detail == "glm-4.1v-9b-thinking: truncated after 2 attempt(s)"
+    assert list(ledger.accepted()) == []
+
+
+def test_doubled_work_gives_one_row_whoever_wrote_first(tmp_path: Path) -> None:
+    twins = [completion("n00000001_1", 1, GRAMMAR.render("I see a dog here.", word)) for word in ("Dog.", "A cat.")]
+    chosen = set()
+    for number, order in enumerate(itertools.permutations([*twins, twins[0]])):
+        ledger = results(tmp_path / str(number), [[row] for row in order])
+        (row,) = ledger.accepted()
+        chosen.add(row.raw)
+    assert chosen == {min(twin.raw for twin in twins)}
+
+
+def test_a_doubled_attempt_with_one_bad_text_gives_the_good_one(tmp_path: Path) -> None:
+    ledger = results(tmp_path, [[completion("n00000001_1", 1, "no tags")], [completion("n00000001_1", 1)]])
+    assert [row.text for row in ledger.accepted()] == [GOOD]
+
+
+def test_raising_max_tokens_asks_the_truncated_again_and_keeps_the_finished(tmp_path: Path) -> None:
+    rows = [completion("n00000001_1", n, GOOD[:20], FinishReason.LENGTH, max_tokens=100) for n in (1, 2, 3, 4)]
+    parts = [[*rows, completion("n00000001_2", 1, max_tokens=100)]]
+    before, after = results(tmp_path, parts, max_tokens=100), results(tmp_path, parts, max_tokens=200)
+    assert not before.standings["n00000001_1"].is_pending(4)
+    assert after.standings["n00000001_1"].is_pending(4)
+    assert after.standings["n00000001_1"].last_attempt == 4
+    assert not after.standings["n00000001_2"].is_pending(4)
+
+
+def test_a_loop_is_an_attempt_whatever_max_tokens_is(tmp_path: Path) -> None:
+    row = completion("n00000001_1", 1, GOOD[:20], FinishReason.REPETITION, max_tokens=100)
+    assert results(tmp_path, [[row]], max_tokens=200).standings["n00000001_1"].attempts_spent == 1
+
+
+def test_a_refused_image_is_not_asked_again(tmp_path: Path) -> None:
+    ledger = results(tmp_path, [[completion("n00000001_1", 1, "", FinishReason.ERROR)]])
+    assert not ledger.standings["n00000001_1"].is_pending(4)
+    assert ledger.failures()["n00000001_1"][0] is RejectReason.REFUSED
+
+
+def test_rows_of_another_parser_are_read_again_from_their_raw_text(tmp_path: Path) -> None:
+    old = completion("n00000001_1", 1, parser="older", status=PairStatus.NO_THINK)
+    ledger = results(tmp_path, [[old]])
+    assert ledger.accepted_ids() == {"n00000001_1"}
+    assert [row.image_id for row in ledger.accepted()] == ["n00000001_1"]
+
+
+STATUSES = st.sampled_from([PairStatus.OK, PairStatus.NO_THINK, PairStatus.TRUNCATED])
+
+
+@given(st.dictionaries(st.integers(min_value=1, max_value=6), st.lists(STATUSES, min_size=1, max_size=3)), st.randoms())
+def test_a_standing_does_not_depend_on_the_order_of_rows(
+    attempts: dict[int, list[PairStatus]], shuffler: random.Random
+) -> None:
+    rows = [(attempt, statuses) for attempt, all_statuses in attempts.items() for statuses in all_statuses[:1]]
+    rows += [(attempt, PairStatus.OK) for attempt, statuses in attempts.items() if PairStatus.OK in statuses]
+    forwards, shuffled = Standing(), Standing()
+    for attempt, status in rows:
+        forwards.note(attempt, status, counts=True)
+    shuffler.shuffle(rows)
+    for attempt, status in rows:
+        shuffled.note(attempt, status, counts=True)
+    assert (forwards.accepted, forwards.spent, forwards.last_attempt) == (
+        shuffled.accepted,
+        shuffled.spent,
+        shuffled.last_attempt,
+    )
+    if forwards.accepted is not None:
+        assert forwards == shuffled
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 4])
+def test_an_image_is_pending_until_its_attempts_are_used_up(attempts: int) -> None:
+    standing = Standing()
+    for attempt in range(1, attempts + 1):
+        assert standing.is_pending(attempts)
+        standing.note(attempt, PairStatus.NO_THINK, counts=True)
+    assert not standing.is_pending(attempts)
