@@ -171,9 +171,7 @@ def _interruptible(again: str) -> Iterator[None]:
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
-def _run_flow(
-    stage: str, config: BuildConfig, run_dir: Path, *, quiet: bool, teachers: Sequence[str] = ()
-) -> None:
+def _run_flow(stage: str, config: BuildConfig, run_dir: Path, *, quiet: bool, teachers: Sequence[str] = ()) -> None:
     """Run a stage's flow in this process, under the directory's lock, against an embedded or a named Prefect server."""
     from pipeline.rundir import exclusive, open_run  # noqa: PLC0415 - Prefect's home must be set before its import
 

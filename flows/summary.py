@@ -58,7 +58,9 @@ def plan(config: BuildConfig, run_dir: Path) -> list[Line]:
     lines = [Line("source", build.source.form, str(config.source.path))]
     index = load_summary(build.run.index)
     lines.append(
-        Line("index", "done", f"{index.images:,} images") if index else Line("index", "to do", "every entry of the source")
+        Line("index", "done", f"{index.images:,} images")
+        if index
+        else Line("index", "to do", "every entry of the source")
     )
     selection = load_selection(build.run.selection)
     target = f"up to {config.selection.images:,} images"

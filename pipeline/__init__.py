@@ -1,1 +1,1 @@
-"""From photographs to packed shards, one room per step: sources, screening, selection, generation, packing, publishing."""
+"""From photographs to shards, one room per step: sources, screening, selection, generation, packing, publishing."""

@@ -63,9 +63,7 @@ class Build:
     def job(self, setup: TeacherSetup) -> GenerationJob:
         """One teacher's part of the generation stage."""
         selection = self.run.selection / SELECTION_FILE
-        return GenerationJob(
-            setup, self.config, selection, self.run.ledger, self.source, self.taxonomy, self.progress
-        )
+        return GenerationJob(setup, self.config, selection, self.run.ledger, self.source, self.taxonomy, self.progress)
 
 
 def open_build(config: BuildConfig, run_dir: Path, progress: Progress | None = None) -> Build:

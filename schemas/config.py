@@ -85,7 +85,7 @@ class CustomEngine(Contract):
 
     kind: Literal["custom"]
     factory: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")]
-    options: Annotated[dict[str, Any], OPERATIONAL] = {}
+    options: Annotated[dict[str, Any], Field(default_factory=dict), OPERATIONAL]
 
 
 EngineConfig = Annotated[PixelsEngine | CustomEngine, Field(discriminator="kind")]

@@ -6,6 +6,7 @@ that no two descriptions of a row can disagree.
 
 from __future__ import annotations
 
+import functools
 import types
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -29,6 +30,7 @@ _SCALARS: dict[type, pa.DataType] = {
 }
 
 
+@functools.cache
 def arrow_schema(model: type[Contract]) -> pa.Schema:
     """The Arrow schema of a contract: one field per declared field, in that order, nullable only where declared."""
     return pa.schema(_arrow_fields(model))

@@ -10,7 +10,7 @@ from schemas.base import Contract, Hash64, ImageId, Sha256, Wnid
 
 Split = Literal["train", "benchmark"]
 Holdout = Literal["none", "image", "synset", "subtree"]
-"""How far an image is from the train split: its own synset is trained on, only other synsets are, or only other subtrees."""
+"""How far an image is from train: only other images, only other synsets, or only other subtrees are trained on."""
 ImageFormat = Literal["JPEG", "PNG", "GIF", "WEBP", "BMP"]
 
 

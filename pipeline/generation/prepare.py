@@ -17,6 +17,7 @@ from pipeline.workers import resolve_workers
 from schemas.errors import SourceError
 from schemas.image import SelectedImage
 
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """An image ready to be asked about."""

@@ -20,6 +20,7 @@ from schemas.teacher import TeacherSpec
 Parse = Callable[[str, FinishReason], ThinkingAnswer]
 """A teacher's grammar, with the prompt's language filled in."""
 
+
 @dataclass(slots=True)
 class Standing:
     """How far one image has come with one teacher."""
@@ -125,7 +126,7 @@ class LedgerResults:
         return standings
 
     def _outcomes(self) -> Iterator[tuple[str, int, int, PairStatus]]:
-        """Image, attempt, token limit and status of every row; the raw text is read only where the parser was another."""
+        """Image, attempt, token limit and status of every row; raw texts are read only where the parser was another."""
         for part in self._reader.parts():
             # not pq.read_table: it would read columns out of the directory names as well
             columns = pq.ParquetFile(part).read(["image_id", "attempt", "max_tokens", "status", "parser"])

@@ -9,7 +9,7 @@ from schemas.errors import EngineDiedError, EngineError, EngineUnavailableError,
 from schemas.teacher import Sampling
 
 LADDER: tuple[Rung, ...] = (Rung.AS_IS, Rung.NEW_SEED, Rung.REPETITION_PENALTY, Rung.FORCED_CLOSE)
-"""What the first, second, ... attempt changes. Every attempt has a seed of its own; later rungs also bend the sampling."""
+"""What the first, second, ... attempt changes. Every attempt has its own seed; later rungs also bend the sampling."""
 
 PENALTY_FACTOR = 1.05
 """How much ``REPETITION_PENALTY`` raises the teacher's own penalty: mild, since higher ones garble long texts."""
@@ -66,5 +66,5 @@ def bend_sampling(sampling: Sampling, rung: Rung) -> tuple[Sampling, int | None]
 
 
 def pause_after(failures: int, jitter: float) -> float:
-    """Seconds to wait after the n-th unavailability in a row (n >= 1); ``jitter`` in [0, 1) spreads them over a half."""
+    """Seconds to wait after the n-th failure in a row (n >= 1); ``jitter`` in [0, 1) spreads them over a half."""
     return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 16)) * (1 - jitter / 2)

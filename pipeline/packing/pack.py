@@ -16,7 +16,7 @@ from pipeline.packing.card import render_card
 from pipeline.packing.inputs import PackInputs
 from pipeline.packing.layout import DATA_DIRECTORY, Layout, plan_layout
 from pipeline.packing.partition import spool_completions, spool_entries
-from pipeline.packing.shards import ShardJob, find_receipt, write_shard
+from pipeline.packing.shards import ShardJob, count_workers, find_receipt, write_shard
 from pipeline.packing.sidecars import (
     CARD_FILE,
     INFO_FILE,
@@ -34,7 +34,7 @@ from pipeline.packing.triage import Triage, triage
 from pipeline.progress import Progress
 from pipeline.screening import SCREENING_VERSION, library_versions
 from pipeline.teachers import PARSER_VERSION
-from pipeline.workers import ordered_map, resolve_workers
+from pipeline.workers import ordered_map
 from schemas.base import canonical_json
 from schemas.errors import ConservationError
 from schemas.manifest import DatasetManifest, ShardEntry, TeacherEntry
@@ -109,9 +109,10 @@ def _write_shards(jobs: list[ShardJob], workers: int, out: Path, progress: Progr
         _unseal(out)
     for stray in strays:
         stray.unlink()
+    workers = count_workers(workers, len(missing), sum(job.plan.images for job in missing))
     with progress.task("pack", sum(job.plan.images for job in jobs), "images") as task:
         task.advance(sum(receipt.shard.images for receipt in receipts.values()))
-        for receipt in ordered_map(write_shard, missing, min(resolve_workers(workers), len(missing) or 1)):
+        for receipt in ordered_map(write_shard, missing, workers):
             receipts[receipt.shard.path] = receipt
             task.advance(receipt.shard.images)
     return tuple(receipts[job.plan.path].shard for job in jobs)

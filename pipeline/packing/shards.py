@@ -19,11 +19,16 @@ from pipeline.packing.spool import SpoolReader
 from pipeline.packing.tarball import END_OF_ARCHIVE
 from pipeline.screening import as_jpeg
 from pipeline.sources.base import Source
+from pipeline.workers import resolve_workers
 from prompts import Prompt
 from schemas.base import Contract, Sha256
 from schemas.completion import Completion
 from schemas.errors import DatasetError
 from schemas.manifest import ShardEntry
+
+
+IMAGES_PER_WORKER = 256
+"""A process takes about a second to start; with fewer images it does not earn that back."""
 
 
 class ShardReceipt(Contract):
@@ -48,6 +53,11 @@ class ShardJob:
     prompt: Prompt
     parsers: tuple[Parse, ...]
     """One per teacher."""
+
+
+def count_workers(workers: int, shards: int, images: int) -> int:
+    """Number of processes that are worth starting for so many shards and images; ``workers`` at most, 0 for all cores."""
+    return max(1, min(resolve_workers(workers), shards, images // IMAGES_PER_WORKER))
 
 
 def find_receipt(job: ShardJob) -> ShardReceipt | None:

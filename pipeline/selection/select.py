@@ -161,9 +161,7 @@ def _write_rejections(
             image_id = ids[row].as_py()
             detail = details[image_id] if twin is None else f"same bytes as {ids[twin].as_py()}"
             writer.add(
-                Rejection(
-                    image_id=image_id, wnid=wnids[row].as_py(), stage=Stage.SELECT, reason=reason, detail=detail
-                )
+                Rejection(image_id=image_id, wnid=wnids[row].as_py(), stage=Stage.SELECT, reason=reason, detail=detail)
             )
             counts[reason] += 1
     return dict(sorted(counts.items()))

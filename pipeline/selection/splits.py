@@ -36,12 +36,12 @@ def judge_holdout(taxonomy: Taxonomy, config: HoldoutConfig, seed: int) -> Calla
     return judge
 
 
-def hold_groups_together(holdouts: Iterable[Holdout], groups: Sequence[int]) -> list[Holdout]:
+def hold_groups_together(holdouts: Iterable[Holdout], groups: Sequence[str]) -> list[Holdout]:
     """Hold out every near-duplicate of a held-out image.
 
     Args:
         holdouts: per image.
-        groups: per image, its group's number.
+        groups: per image, its group's name.
     """
     judged = list(holdouts)
     held = {group for holdout, group in zip(judged, groups, strict=True) if holdout != "none"}

@@ -42,7 +42,7 @@ class VerdictStore:
         self.directory = directory / f"screening={SCREENING_VERSION}"
 
     def keep(self, screened: Iterable[Screened]) -> Iterator[Screened]:
-        """Pass verdicts through while writing them down, a part at a time; what was seen is kept when the rest fails."""
+        """Pass verdicts through while writing them down, a part at a time; what was seen is kept if the rest fails."""
         buffer: list[ScreeningVerdict] = []
         try:
             for ref, verdict in screened:

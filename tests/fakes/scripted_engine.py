@@ -27,7 +27,7 @@ from schemas.teacher import TeacherSpec
 
 Script = dict[str, list[str]]
 
-_DEATHS: Counter[str] = Counter()
+DEATHS: Counter[str] = Counter()
 """Deaths so far in this process, by image: a restarted engine does not die of the same image again."""
 
 
@@ -95,8 +95,8 @@ class ScriptedEngine:
     def _reply(self, what: str, image_id: str, request: EngineRequest) -> EngineReply:
         if what == "refuse":
             raise RequestRefusedError(f"{image_id}: the prompt is longer than the context")
-        if what == "die" and not _DEATHS[image_id]:
-            _DEATHS[image_id] += 1
+        if what == "die" and not DEATHS[image_id]:
+            DEATHS[image_id] += 1
             self._dead = True
             raise EngineDiedError(f"the scripted engine died of {image_id}")
         if what.startswith("unavailable*"):
@@ -108,26 +108,20 @@ class ScriptedEngine:
 
     def _text(self, what: str, request: EngineRequest) -> tuple[str, FinishReason]:
         width, height = request.image.size
-        red, green, blue = request.image.resize((1, 1)).getpixel((0, 0))  # type: ignore[misc] - three bands
+        red, green, blue = request.image.resize((1, 1)).tobytes()
         thinking = f"I look at {width} by {height} pixels with seed {request.seed}; the mean is {red}, {green}, {blue}."
         answer = f"A picture of {width} by {height} pixels whose mean colour is {red}, {green}, {blue}."
         good = self._render(thinking, answer)
-        stopped = {reason.value: reason for reason in FinishReason}
-        match what:
-            case "no_think":
-                return "Just a picture.", FinishReason.STOP
-            case "unclosed_think":
-                return good.partition(answer)[0][: -len(answer) // 2], FinishReason.STOP
-            case "empty_answer":
-                return self._render(thinking, ""), FinishReason.STOP
-            case "chinese":
-                return self._render("这是一张照片。我看到很多颜色和形状。" * 4, answer), FinishReason.STOP
-            case "loop":
-                return self._render("the dog is red and " * 400, answer), FinishReason.STOP
-            case "length" | "repetition" | "abort":
-                return good[: len(good) // 2], stopped[what]
-            case _:
-                return good, FinishReason.STOP
+        if what in ("length", "repetition", "abort"):
+            return good[: len(good) // 2], FinishReason(what)
+        malformed = {
+            "no_think": "Just a picture.",
+            "unclosed_think": good.partition(answer)[0][: -len(answer) // 2],
+            "empty_answer": self._render(thinking, ""),
+            "chinese": self._render("这是一张照片。我看到很多颜色和形状。" * 4, answer),
+            "loop": self._render("the dog is red and " * 400, answer),
+        }
+        return malformed.get(what, good), FinishReason.STOP
 
     def _write_log(self, image_id: str, attempt: str) -> None:
         if self._log is not None:

@@ -30,10 +30,6 @@ def test_results_come_in_the_order_of_the_items(workers: int) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_failure_is_raised_in_its_item_s_turn(workers: int) -> None:
-    taken = []
-    with pytest.raises(ValueError, match="13"):
-        taken.extend(ordered_map(square, range(40), workers))
-        pytest.fail("the failure was swallowed")
     results = ordered_map(square, range(40), workers)
     assert [next(results) for _ in range(13)] == [number * number for number in range(13)]
     with pytest.raises(ValueError, match="13"):

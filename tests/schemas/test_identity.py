@@ -89,5 +89,6 @@ def test_the_fingerprint_is_pinned() -> None:
 @pytest.mark.parametrize("field", list(GenerationIdentity.model_fields))
 def test_every_field_changes_the_fingerprint(field: str) -> None:
     value = getattr(IDENTITY, field)
-    other = {"processor": {"max_pixels": 2}, "quantization": "fp8"}.get(field, f"{value}x" if isinstance(value, str) else 7)
+    others = {"processor": {"max_pixels": 2}, "quantization": "fp8"}
+    other = others.get(field, f"{value}x" if isinstance(value, str) else 7)
     assert IDENTITY.model_copy(update={field: other}).fingerprint != IDENTITY.fingerprint

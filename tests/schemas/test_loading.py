@@ -65,7 +65,7 @@ def test_a_mistake_is_named_with_its_key_path_what_was_given_and_what_is_allowed
         ("[{name: a}]", "c.yaml: teachers[0].engine: missing"),
         ("[{name: a, engine: {kind: pixel}}]", "kind must be one of 'pixels', 'custom'"),
         ("[{name: a, engine: {}}]", "kind must be one of 'pixels', 'custom'"),
-        ("[{name: a, engine: {kind: pixels, gpu: 1}}]", "teachers[0].engine.pixels.gpu: unknown key; allowed here: kind"),
+        ("[{name: a, engine: {kind: pixels, gpu: 1}}]", "engine.pixels.gpu: unknown key; allowed here: kind"),
         ("[{name: a, engine: {kind: pixels}}, {name: a, engine: {kind: pixels}}]", "holds a name twice"),
     ],
 )

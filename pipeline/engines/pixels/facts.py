@@ -67,6 +67,11 @@ class Light:
         return self.high - self.low
 
     @property
+    def is_flat(self) -> bool:
+        """Whether nine tenths of the pixels lie within 2 L*."""
+        return self.range <= 2
+
+    @property
     def has_lights(self) -> bool:
         """Whether a few pixels are far brighter than nearly all others."""
         return self.brightest - self.high >= 30
@@ -231,6 +236,11 @@ class Split:
     second: str
     """Commonest shade of the lower or right part."""
 
+    @property
+    def is_telling(self) -> bool:
+        """Whether the cut explains at least 30 % of the variance."""
+        return self.explained >= 30
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -305,16 +315,16 @@ class Subject:
         return self.mark_percent - self.mark_elsewhere >= 6
 
     @property
-    def is_disputed(self) -> bool:
-        """Whether the two measures put the centre at clearly different places."""
-        return self.disagreement > 12
+    def agreement(self) -> str:
+        """``close``, ``rough`` or ``none``: how well the two measures agree on the centre."""
+        return "close" if self.disagreement <= 12 else "rough" if self.disagreement <= 24 else "none"
 
     @property
     def certainty(self) -> str:
         """``clear``, ``likely`` or ``scattered``: is there one place to speak of, and do both measures find it?"""
-        if not self.is_disputed and (self.spread <= 62 or self.compactness >= 85):
+        if self.agreement == "close" and (self.spread <= 62 or self.compactness >= 85):
             return "clear"
-        if self.disagreement <= 24 and (self.spread <= 80 or self.compactness >= 72):
+        if self.agreement != "none" and (self.spread <= 80 or self.compactness >= 72):
             return "likely"
         return "scattered"
 
@@ -330,8 +340,8 @@ class Witnesses:
 
     colour: bool
     """The subject's marking shade was found to gather there, by colour count alone."""
-    detail: bool
-    """The cell with most detail is the subject's."""
+    detail: bool | None
+    """The cell with most detail is the subject's; ``None`` where detail is absent or even, and says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,9 +365,10 @@ class Measurements:
     def witnesses(self) -> Witnesses:
         """What supports the subject's place."""
         if self.subject is None:
-            return Witnesses(colour=False, detail=False)
+            return Witnesses(colour=False, detail=None)
         mark, place = self.subject.mark, self.subject.place
+        uneven = not (self.texture.is_blank or self.texture.is_even)
         return Witnesses(
             colour=any(shade.name == mark and shade.home == place for shade in self.colours.shades),
-            detail=self.texture.busiest == place,
+            detail=self.texture.busiest == place if uneven else None,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.packing.shards import count_workers
 from pipeline.progress import Progress
 from pipeline.publishing.verify.documents import (
     check_card,
@@ -16,7 +17,7 @@ from pipeline.publishing.verify.documents import (
 )
 from pipeline.publishing.verify.report import Findings, VerifyReport
 from pipeline.publishing.verify.shards import ShardCheck, ShardFindings, check_shard
-from pipeline.workers import ordered_map, resolve_workers
+from pipeline.workers import ordered_map
 from schemas.errors import DatasetError
 from schemas.manifest import DatasetManifest
 
@@ -68,9 +69,10 @@ def _check_shards(
         return []
     checks = [ShardCheck(root / entry.path, entry, manifest.teachers) for entry in manifest.shards]
     readable = [check for check in checks if check.path.is_file() and not check.path.is_symlink()]
+    workers = count_workers(workers, len(readable), manifest.packed)
     shards: list[ShardFindings] = []
     with progress.task("verify", manifest.packed, "images") as task:
-        for shard in ordered_map(check_shard, readable, min(resolve_workers(workers), len(readable) or 1)):
+        for shard in ordered_map(check_shard, readable, workers):
             findings.blame_all(shard.faults)
             findings.count("shards")
             findings.count("tar members", shard.members)

@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from pipeline.engines.base import EngineInfo, EngineReply, EngineRequest
-from pipeline.generation import supervise
 from pipeline.generation.retries import LONGEST_PAUSE, pause_after
 from pipeline.generation.supervise import SupervisedEngine
 from schemas.completion import FinishReason
@@ -66,7 +65,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         taken.append(seconds)
         await sleep(0)
 
-    monkeypatch.setattr(supervise.asyncio, "sleep", note)
+    monkeypatch.setattr("pipeline.generation.supervise.asyncio.sleep", note)
     return taken
 
 

@@ -189,9 +189,7 @@ def make_image(
     )
 
 
-def answer_all(
-    name: str, images: Sequence[SelectedImage], rung: Rung = Rung.AS_IS, engine: str = "vllm"
-) -> Results:
+def answer_all(name: str, images: Sequence[SelectedImage], rung: Rung = Rung.AS_IS, engine: str = "vllm") -> Results:
     """Results in which a teacher has answered on every image."""
     return Results(name, [make_completion(image.ref.image_id, name, rung=rung, engine=engine) for image in images])
 

@@ -64,7 +64,7 @@ def blocks(draw: st.DrawFn) -> bytes:
     info.mtime = draw(st.sampled_from([0, 1_700_000_000.25]))
     fmt = draw(st.sampled_from(FORMATS))
     if info.type == tarfile.AREGTYPE and len(name) > 60:
-        info.type = tarfile.REGTYPE  # a V7 file with a long name is a folder to tarfile where the cut leaves a slash last
+        info.type = tarfile.REGTYPE  # tarfile takes a V7 file for a folder where cutting its name leaves a slash last
     if not (info.isreg() or info.type == b"Z") or name.endswith("/"):  # V7 folders are files with a slash at the end
         info.size, data = 0, b""
     try:

@@ -30,10 +30,11 @@ def _subject(subject: Subject | None, w: Wording) -> str:
     if subject is None:
         return "There is nothing here to hold the eye: the picture is all but uniform."
     if subject.certainty == "scattered":
-        return w.pick(
+        verdict = w.pick(
             "No one thing claims the eye in this picture; whatever differs from its surroundings is scattered over it.",
             "The eye finds no resting place here, for what might attract it is scattered over the frame.",
         )
+        return paragraph(verdict, f"What recurs in it is {subject.mark}." if subject.is_marked else "")
     opening = (
         w.pick("The eye goes straight to a patch", "What catches the eye is a patch")
         if subject.certainty == "clear"
@@ -66,7 +67,13 @@ def _surroundings(m: Measurements, w: Wording) -> str:
         detail = "Detail is spread evenly."
     else:
         detail = f"Most detail lies {at(m.texture.busiest)}, least {at(m.texture.calmest)}."
-    return paragraph(rows, detail, tell_strokes(m.texture))
+    lightest, darkest = (choose(cells, key=lambda cell: cell.lightness) for choose in (max, min))
+    light = (
+        f"It is lightest {at(lightest.place)} and darkest {at(darkest.place)}."
+        if lightest.lightness - darkest.lightness >= 5
+        else ""
+    )
+    return paragraph(rows, light, detail, tell_strokes(m.texture))
 
 
 def _band(cells: tuple[Cell, ...]) -> str:
@@ -77,8 +84,12 @@ def _mood(m: Measurements, w: Wording) -> str:
     side = m.light.brighter_side
     balance = f"brighter in its {HALVES[side]}" if side else "balanced between its halves"
     return paragraph(
-        f"The whole is {word_for(LIGHTNESS, m.light.mean)}, of {word_for(CONTRAST, m.light.range)} contrast, and {balance}.",
-        "It has no colour." if m.is_grey else _palette(m.colours),
+        f"The whole is {word_for(LIGHTNESS, m.light.mean)}, of {word_for(CONTRAST, m.light.range)} contrast, and "
+        f"{balance}.",
+        "A few small points are far brighter than all the rest." if m.light.has_lights else "",
+        f"It has no colour, only {join_words(shade.name for shade in m.colours.shades[:4])}."
+        if m.is_grey
+        else _palette(m.colours),
         w.pick(
             "What the things in it are, I could not say from light and colour alone.",
             "This much can be read from light and colour; the names of things cannot.",

@@ -1,4 +1,4 @@
-"""The observer: starts from a first impression, walks over the picture, asks questions, and weighs the answers."""
+"""How the observer thinks: a first impression, a walk over the picture, questions, and the weighing of answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pipeline.engines.pixels.phrases import (
     FINENESS,
     HALVES,
     LIGHTNESS,
-    SHARES,
     Wording,
     at,
     compared,
@@ -17,10 +16,20 @@ from pipeline.engines.pixels.phrases import (
     paragraph,
     percent,
     plural,
-    with_article,
     word_for,
 )
 
+_SHAPES = {
+    "landscape": "a broad rectangle",
+    "portrait": "an upright rectangle in portrait format",
+    "square": "a square",
+}
+_COURSES = {
+    "vertical": "Uprights prevail",
+    "horizontal": "Level lines prevail",
+    "rising": "Lines that climb to the right prevail",
+    "falling": "Lines that drop to the right prevail",
+}
 _WALK = ("Along the top", "Across the middle", "Along the bottom")
 
 
@@ -45,24 +54,17 @@ def _impression(m: Measurements, w: Wording) -> str:
         "Before any detail, what is the first impression?",
         "What would someone see who looked for only a moment?",
     )
-    shape = {
-        "landscape": "a broad rectangle",
-        "portrait": "an upright rectangle, a portrait format",
-        "square": "a square",
-    }[m.frame.shape]
+    verb = "holds" if lead.name in {"black", "white"} else "hold"
     return paragraph(
         opening,
-        f"{shape} of {m.frame.width} by {m.frame.height} pixels, {word_for(LIGHTNESS, m.light.mean)} "
-        f"(mean lightness {m.light.mean} of 100), in which {plural(lead.name)} {_hold(lead.name)} {percent(lead.percent)} of the pixels.",
+        f"{_SHAPES[m.frame.shape]} of {m.frame.width} by {m.frame.height} pixels, {word_for(LIGHTNESS, m.light.mean)} "
+        f"(mean lightness {m.light.mean} of 100), in which {plural(lead.name)} {verb} {percent(lead.percent)} of the "
+        "pixels.",
         w.pick(
             "That is a guess at the whole; the parts may correct it.",
             "So much for the whole. It says nothing yet of where things are.",
         ),
     )
-
-
-def _hold(family: str) -> str:
-    return "holds" if family in {"black", "white"} else "hold"
 
 
 def _walk(layout: Layout, w: Wording) -> str:
@@ -100,15 +102,16 @@ def _row(cells: tuple[Cell, ...]) -> str:
 
 def _division(layout: Layout) -> str:
     split = layout.split
-    if split is None or split.explained < 25:
+    if split is None or not split.is_telling:
         return ""
-    parts = (
+    parts, side = (
         ("an upper and a lower part", "height")
         if split.direction == "horizontal"
         else ("a left and a right part", "width")
     )
+    degree = "Largely" if split.explained >= 50 else "In part"
     return (
-        f"Does it fall into {parts[0]}? Largely: one straight cut at {split.position}% of the {parts[1]} accounts for "
+        f"Does it fall into {parts}? {degree}: one straight cut at {split.position}% of the {side} accounts for "
         f"{split.explained}% of all variation."
     )
 
@@ -117,16 +120,20 @@ def _stop(m: Measurements, w: Wording) -> str:
     subject = m.subject
     question = w.pick("Does the walk want to stop somewhere?", "Is there a place that holds the eye?")
     if subject is None:
-        return f"{question} There is none: nothing differs enough from the rest."
+        return f"{question} No: nothing differs enough from the rest."
     if subject.certainty == "scattered":
+        reason = (
+            f"My two ways of looking end {subject.disagreement}% of a side apart"
+            if subject.agreement == "none"
+            else f"What differs from its surroundings lies scattered over {subject.area}% of the frame"
+        )
         return paragraph(
             question,
-            f"I find no one place. What differs from its surroundings makes up {subject.area}% of the frame, but lies "
-            "scattered, or my two ways of looking point apart.",
+            f"I find no one place. {reason}.",
             w.pick("I would rather admit this than invent a centre.", "Better no subject than an invented one."),
             f"If anything unites it, it is {subject.mark} ({subject.mark_percent}% there, "
             f"{percent(subject.mark_elsewhere)} elsewhere)."
-            if subject.mark_percent - subject.mark_elsewhere >= 6
+            if subject.is_marked
             else "",
         )
     return paragraph(question, _claim(subject, w), _character(subject), _for_and_against(m))
@@ -140,21 +147,21 @@ def _claim(subject: Subject, w: Wording) -> str:
             f"Yes, and plainly: {where}. Two ways of looking for it end {apart} apart.",
             f"Yes, {where}; two ways of looking for it end only {apart} apart.",
         )
-    if subject.is_disputed:
+    if subject.agreement == "rough":
         return w.pick(
             f"It seems so, {where}, although two ways of looking for it end {apart} apart.",
             f"Probably, {where}; two ways of looking for it leave {apart} between them.",
         )
     return w.pick(
-        f"It seems so, {where}. Two ways of looking for it end only {apart} apart, yet what they mark is loose or large.",
-        f"Probably, {where}: two ways of looking for it meet within {apart}, though what they mark is loose or large.",
+        f"It seems so, {where}. Two ways of looking for it end only {apart} apart, yet mark something loose or large.",
+        f"Probably, {where}: two ways of looking for it end within {apart}, but mark something loose or large.",
     )
 
 
 def _character(subject: Subject) -> str:
     size = f"The patch is {subject.area}% of the frame and {compared(subject.lightness_gap)} what surrounds it"
     figures = f"({subject.lightness} to {subject.ground_lightness})"
-    if subject.mark_percent - subject.mark_elsewhere < 6:
+    if not subject.is_marked:
         return f"{size} {figures}, with no shade all its own."
     return (
         f"{size} {figures}; {subject.mark} gives it away, with {subject.mark_percent}% inside and "
@@ -174,30 +181,35 @@ def _for_and_against(m: Measurements) -> str:
         reasons.append("its shade was seen to gather there")
     if subject.detail >= 2:
         reasons.append("it is much richer in detail than its surroundings, as with a near thing in focus")
-    doubt = "" if m.witnesses.detail else f"the densest detail lies elsewhere, {at(m.texture.busiest)}"
+    doubt = f"the densest detail lies elsewhere, {at(m.texture.busiest)}" if m.witnesses.detail is False else ""
     if reasons and doubt:
         return f"In favour: {join_words(reasons)}. Against: {doubt}."
     if reasons:
         return f"In favour: {join_words(reasons)}. Against it I find nothing."
-    return f"Nothing else speaks for it, and {doubt}."
+    return f"Nothing else speaks for it, and {doubt}." if doubt else "Nothing else speaks for it or against it."
 
 
 def _direction(light: Light, w: Wording) -> str:
-    halves = f"From left to right lightness goes from {light.left} to {light.right}, from top to bottom from {light.top} to {light.bottom}"
+    question = w.pick("How does the light fall?", "Which way does brightness lean?")
+    if light.is_flat:
+        return f"{question} No way at all: nearly every pixel is as light as the next, so there is no contrast either."
+    halves = (
+        f"From left to right lightness goes from {light.left} to {light.right}, from top to bottom from {light.top} to "
+        f"{light.bottom}"
+    )
     side = light.brighter_side
     verdict = f"the {HALVES[side]} is the bright one" if side else "no half is favoured"
     centre = ""
     if abs(light.centre_gap) >= 10:
         centre = (
             f"The centre is {compared(light.centre_gap)} the rim ({light.centre} to {light.rim}), which "
-            f"{'draws the eye inwards' if light.centre_gap > 0 else 'frames it in brightness'}."
+            f"{'may draw the eye inwards' if light.centre_gap > 0 else 'frames it in brightness'}."
         )
     lights = f"A few points reach {light.brightest}, far above the rest." if light.has_lights else ""
     spread = (
         f"The darkest twentieth of the pixels lies at {light.low} or below, the brightest at {light.high} or above: "
         f"{word_for(CONTRAST, light.range)} contrast."
     )
-    question = w.pick("How does the light fall?", "Which way does brightness lean?")
     return paragraph(question, f"{halves}; {verdict}.", centre, spread, lights)
 
 
@@ -205,29 +217,33 @@ def _company(m: Measurements, w: Wording) -> str:
     colours = m.colours
     question = w.pick("Do the colours keep company?", "What do the colours do together?")
     if m.is_grey:
+        tones = join_words(shade.name for shade in colours.shades[:4])
         return paragraph(
             question,
             f"There are none: {colours.neutral}% of the pixels are neutral.",
-            f"What remains is a scale of tones, {join_words(shade.name for shade in colours.shades[:4])}, and whether the "
-            "scene was grey or the picture was made so, I cannot know.",
+            f"What remains is a scale of tones, {tones}; whether the scene was grey or the picture was made so, I "
+            "cannot know.",
         )
+    shares = f"{percent(colours.neutral)} of the pixels are neutral, {percent(colours.warm)} warm"
     return paragraph(
         question,
-        f"{percent(colours.neutral)} of the pixels are neutral, {percent(colours.warm)} warm, {percent(colours.cool)} cool.",
+        f"{shares}, {percent(colours.cool)} cool.",
         _mood_of(colours),
         _opposites(colours),
-        f"Hasler and Süsstrunk's index stands at {colours.colourfulness}: {word_for(COLOURFULNESS, colours.colourfulness)}.",
+        f"Hasler and Süsstrunk's index stands at {colours.colourfulness}: "
+        f"{word_for(COLOURFULNESS, colours.colourfulness)}.",
     )
 
 
 def _mood_of(colours: Colours) -> str:
     if colours.neutral >= 70:
         return "So greys, black or white carry it, and hue is an accent."
-    if colours.warm >= 3 * colours.cool:
-        return "Warmth has it all its own way."
-    if colours.cool >= 3 * colours.warm:
-        return "Coolness has it all its own way."
-    return "Warm and cool share it, and may tell its parts from one another."
+    return {
+        "warm": "Where there is hue, warmth has the upper hand.",
+        "cool": "Where there is hue, coolness has the upper hand.",
+        "mixed": "Warm and cool share it, and may tell its parts from one another.",
+        "faint": "Most hue lies between warm and cool, with the greens and the purples.",
+    }[colours.lean]
 
 
 def _opposites(colours: Colours) -> str:
@@ -241,7 +257,10 @@ def _opposites(colours: Colours) -> str:
         if pair.degrees <= 45
         else "neither kin nor opposites"
     )
-    return f"The widest pair among the larger shades is {pair.first} and {pair.second}, {pair.degrees} degrees apart: {relation}."
+    return (
+        f"The widest pair among the larger shades is {pair.first} and {pair.second}, {pair.degrees} degrees apart: "
+        f"{relation}."
+    )
 
 
 def _surface(texture: Texture, w: Wording) -> str:
@@ -254,30 +273,24 @@ def _surface(texture: Texture, w: Wording) -> str:
         verdict = (
             f"In between: {texture.smooth}% of the pixels are smooth, {percent(texture.edges)} lie on sharp steps."
         )
-    spread = (
-        "The detail is spread evenly over all nine fields, more like a material than like a scene."
-        if texture.is_even
-        else f"Detail thickens {at(texture.busiest)} and thins out {at(texture.calmest)}."
-        if texture.most_detail >= 0.5
-        else "Nowhere is there detail worth comparing."
-    )
+    if texture.is_blank:
+        spread = "Nowhere is there detail worth comparing."
+    elif texture.is_even:
+        spread = "The detail is spread evenly over all nine fields, more like a material than like a scene."
+    else:
+        spread = f"Detail thickens {at(texture.busiest)} and thins out {at(texture.calmest)}."
     fineness = (
         f"With a Laplacian variance of {texture.sharpness}, I call the texture {word_for(FINENESS, texture.sharpness)}."
     )
-    return paragraph(question, verdict, spread, fineness, _strokes(texture))
+    return paragraph(question, verdict, spread, fineness, tell_strokes(texture))
 
 
-def _strokes(texture: Texture) -> str:
+def tell_strokes(texture: Texture) -> str:
+    """A sentence on the leading direction of edges, where one leads."""
     lines = texture.lines
     if lines is None or lines.leading is None:
         return ""
-    course = {
-        "vertical": "Uprights prevail",
-        "horizontal": "Level lines prevail",
-        "rising": "Lines that climb to the right prevail",
-        "falling": "Lines that drop to the right prevail",
-    }[lines.leading]
-    return f"{course}, with {getattr(lines, lines.leading)}% of all edge strength."
+    return f"{_COURSES[lines.leading]}, with {getattr(lines, lines.leading)}% of all edge strength."
 
 
 def _doubts(m: Measurements, w: Wording) -> str:

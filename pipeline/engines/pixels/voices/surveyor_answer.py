@@ -21,7 +21,7 @@ from pipeline.engines.pixels.phrases import (
     with_article,
     word_for,
 )
-from pipeline.engines.pixels.voices.surveyor_thinking import tell_layout
+from pipeline.engines.pixels.voices.surveyor_thinking import tell_layout, tell_mark
 
 _KINDS = {"landscape": "landscape-format picture", "portrait": "upright picture", "square": "square picture"}
 
@@ -46,28 +46,34 @@ def _whole(m: Measurements, w: Wording) -> str:
 
 
 def _gathering(shades: tuple[Shade, ...]) -> str:
-    placed = [(shade.name, at(shade.home)) for shade in shades[:4] if shade.home]
-    if not placed:
+    names: dict[str, list[str]] = {}
+    for shade in shades[:4]:
+        if shade.home:
+            names.setdefault(shade.home, []).append(shade.name)
+    if not names:
         return ""
-    (name, home), *others = placed[:3]
-    return join_words([f"{name} is commonest {home}", *(f"{name} {home}" for name, home in others)]) + "."
+    (first, group), *others = names.items()
+    verb = "are" if len(group) > 1 else "is"
+    opening = f"{join_words(group)} {verb} commonest {at(first)}"
+    return ", ".join([opening, *(f"{join_words(shades_there)} {at(home)}" for home, shades_there in others)]) + "."
 
 
 def _subject(subject: Subject | None, w: Wording) -> str:
     if subject is None:
         return "Nothing stands out from the rest: at a coarse scale it is one nearly uniform field."
     if subject.certainty == "scattered":
-        return w.pick(
+        verdict = w.pick(
             "No single subject could be located; what attracts attention is scattered over the frame.",
             "The eye is not led to one spot, since what stands out is spread over the frame.",
         )
+        return paragraph(verdict, tell_mark(subject))
     verb = "lies" if subject.certainty == "clear" else "seems to lie"
     mark = f"marked by {subject.mark}, " if subject.is_marked else ""
     return paragraph(
         f"The part that stands out {verb} {at(subject.place)}, near {subject.x}% of the width and {subject.y}% of the "
         f"height, and takes {word_for(SHARES, subject.area)} of the frame ({subject.area}%).",
-        f"It is {mark}{compared(subject.lightness_gap)} its surroundings, where {subject.ground} is the commonest shade "
-        f"({percent(subject.ground_percent)}).",
+        f"It is {mark}{compared(subject.lightness_gap)} its surroundings, where {subject.ground} is the commonest "
+        f"shade ({percent(subject.ground_percent)}).",
     )
 
 
@@ -82,6 +88,7 @@ def _rest(m: Measurements, w: Wording) -> str:
         detail = f"richest {at(m.texture.busiest)}"
     return paragraph(
         f"{light}; the texture is {word_for(FINENESS, m.texture.sharpness)}, its detail {detail}.",
+        "Here and there small spots are far brighter than all else." if m.light.has_lights else "",
         *tell_layout(m.layout)[:1],
         w.pick(
             "What is depicted cannot be told from such measurements.",

@@ -1,4 +1,4 @@
-"""The surveyor: takes one quantity after another, says what follows from each, and sums up at the end."""
+"""How the surveyor thinks: one quantity after another, what follows from each, and what may be claimed in the end."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from pipeline.engines.pixels.phrases import (
     HALVES,
     LIGHTNESS,
     OPPOSITE,
-    SHARES,
     Wording,
     at,
-    join_words,
     compared,
+    list_families,
     list_shades,
     paragraph,
     percent,
@@ -43,7 +42,7 @@ def think(m: Measurements, w: Wording) -> str:
         _light(m.light, w),
         _greys(m.colours, w) if m.is_grey else _colours(m.colours, w),
         _subject(m, w),
-        _texture(m.texture, w),
+        _texture(m, w),
         _layout(m.layout, w),
         _conclusion(m, w),
     )
@@ -52,8 +51,7 @@ def think(m: Measurements, w: Wording) -> str:
 
 def _opening(w: Wording) -> str:
     return w.pick(
-        "I cannot recognise things here, I can only measure; so I take one quantity at a time and ask what it allows me "
-        "to say.",
+        "I cannot recognise things here, I can only measure; so I take one quantity at a time and ask what it allows.",
         "Let me measure before I describe, in six steps: frame, light, colour, subject, texture, layout.",
         "All I have is a grid of pixels. I will question it step by step and keep what is measured apart from what is "
         "guessed.",
@@ -76,12 +74,18 @@ def _light(light: Light, w: Wording) -> str:
         f"Second, the light. Mean lightness is {light.mean} on a scale of 100, so the picture is "
         f"{word_for(LIGHTNESS, light.mean)} taken all together.",
     )
-    contrast = (
+    if light.is_flat:
+        return paragraph(level, "Nearly every pixel shares this value, so there is neither contrast nor a bright side.")
+    contrast = w.pick(
         f"Nine tenths of the pixels fall between {light.low} and {light.high}, a range of {light.range}, which makes "
-        f"for {word_for(CONTRAST, light.range)} contrast."
+        f"for {word_for(CONTRAST, light.range)} contrast.",
+        f"Leaving out the extremes, pixels range from {light.low} to {light.high}; these {light.range} units mean "
+        f"{word_for(CONTRAST, light.range)} contrast.",
     )
     lights = (
-        f"Yet the brightest pixels reach {light.brightest}: small lights in a darker field." if light.has_lights else ""
+        f"Yet the brightest pixels reach {light.brightest}: small bright spots in a darker field."
+        if light.has_lights
+        else ""
     )
     return paragraph(level, contrast, _extremes(light), lights, _halves(light, w))
 
@@ -93,10 +97,11 @@ def _extremes(light: Light) -> str:
         return f"Near-white alone takes {light.highlights}%, so this is a high-key picture."
     if light.shadows >= 15 and light.highlights >= 10:
         return f"Both ends are in use, with {light.shadows}% deep shadow and {light.highlights}% near-white."
+    ends = f"{percent(light.shadows)} deep shadow against {percent(light.highlights)} near-white"
     if light.shadows >= 15:
-        return f"With {light.shadows}% deep shadow and {percent(light.highlights)} near-white, the weight is at the dark end."
+        return f"The weight is at the dark end, {ends}."
     if light.highlights >= 10:
-        return f"With {light.highlights}% near-white and {percent(light.shadows)} deep shadow, the weight is at the light end."
+        return f"The weight is at the light end, {ends}."
     return "Neither deep shadow nor near-white takes much room, so the tones keep to the middle of the scale."
 
 
@@ -125,21 +130,26 @@ def _greys(colours: Colours, w: Wording) -> str:
 
 
 def _colours(colours: Colours, w: Wording) -> str:
-    families = join_words(f"{plural(family.name)} {percent(family.percent)}" for family in colours.families[:4])
+    families = list_families(colours.families[:4])
     return paragraph(
         w.pick(
             f"Third, colour. Sorted under basic colours, the pixels come out as {families}.",
             f"Third, colour. I sort every pixel under a basic colour and get {families}.",
         ),
-        f"By finer names the largest are {list_shades(colours.shades[:3])}."
-        if len(colours.shades) > 1
-        else f"By finer names nearly all of it is {colours.shades[0].name}.",
+        _finer_names(colours.shades, w),
         _home(colours.shades, w),
         f"The colourfulness index of Hasler and Süsstrunk is {colours.colourfulness}, "
         f"{word_for(COLOURFULNESS, colours.colourfulness)}.",
         _temperature(colours),
         _harmony(colours),
     )
+
+
+def _finer_names(shades: tuple[Shade, ...], w: Wording) -> str:
+    if len(shades) == 1:
+        return f"By finer names nearly all of it is {shades[0].name}."
+    listed = list_shades(shades[:3])
+    return w.pick(f"By finer names the largest are {listed}.", f"In finer terms, {listed} come first.")
 
 
 def _home(shades: tuple[Shade, ...], w: Wording) -> str:
@@ -156,14 +166,11 @@ def _home(shades: tuple[Shade, ...], w: Wording) -> str:
 
 def _temperature(colours: Colours) -> str:
     figures = f"warm hues hold {percent(colours.warm)} of the picture and cool ones {percent(colours.cool)}"
-    subject = "the palette" if colours.neutral < 40 else "what hue there is"
-    if max(colours.warm, colours.cool) < 10:
+    if colours.lean == "faint":
         return f"Hues that are clearly warm or cool are rare: {figures}."
-    if colours.warm >= 2 * colours.cool:
-        return f"{figures}, so {subject} is warm."
-    if colours.cool >= 2 * colours.warm:
-        return f"{figures}, so {subject} is cool."
-    return f"{figures}; neither wins outright."
+    if colours.lean == "mixed":
+        return f"{figures}; neither wins outright."
+    return f"{figures}, so {'the palette' if colours.neutral < 40 else 'what hue there is'} leans {colours.lean}."
 
 
 def _harmony(colours: Colours) -> str:
@@ -172,13 +179,13 @@ def _harmony(colours: Colours) -> str:
         return ""
     if pair.degrees >= 130:
         return (
-            f"On the hue circle {pair.first} and {pair.second} stand {pair.degrees} degrees apart, nearly opposite, so each "
-            "should strengthen the other."
+            f"On the hue circle {pair.first} and {pair.second} stand {pair.degrees} degrees apart, nearly opposite, so "
+            "each should strengthen the other."
         )
     if pair.degrees <= 45:
         return (
-            f"The hues of its larger shades differ by {pair.degrees} degrees at most, {pair.first} and {pair.second} being "
-            "the extremes: related tones."
+            f"The hues of its larger shades differ by {pair.degrees} degrees at most, {pair.first} and {pair.second} "
+            "being the extremes: related tones."
         )
     return ""
 
@@ -191,30 +198,35 @@ def _subject(m: Measurements, w: Wording) -> str:
             "place that I could point to."
         )
     method = w.pick(
-        "Fourth, the subject. I ask two measures where the eye would go: what its spectrum does not foretell, and what "
-        "is unlike the borders.",
+        "Fourth, the subject. Two measures say where the eye might go: to what the spectrum does not foretell, and to "
+        "what is unlike the borders.",
         "Fourth, the subject. Two measures may find it: surprise in the spectrum, and contrast against the borders.",
     )
     apart = f"Their centres lie {percent(subject.disagreement)} of a side apart"
     if subject.certainty == "scattered":
-        return paragraph(
-            method,
-            f"{apart}, but what they mark is scattered over {subject.area}% of the frame, so a centre means little.",
-            "I had better not name a single place: interest is spread over the picture, or my measures miss it.",
-            _mark(subject),
+        finding = (
+            f"{apart}: they contradict each other."
+            if subject.agreement == "none"
+            else f"{apart}, but what they mark lies scattered over {subject.area}% of the frame."
         )
+        caution = "I had better not name one place: interest is spread over the picture, or my measures miss it."
+        return paragraph(method, finding, caution, tell_mark(subject))
     centre = f"{subject.x}% of the width from the left and {subject.y}% of the height from the top, {at(subject.place)}"
     if subject.certainty == "clear":
         verdict = f"{apart}, so I trust them: something stands out around {centre}."
-    elif subject.is_disputed:
-        verdict = f"{apart}, near enough for a cautious claim: the subject seems to lie around {centre}."
     else:
-        verdict = f"{apart}, but what they mark is loose or large. With caution, then: the subject seems to lie around {centre}."
-    return paragraph(method, verdict, _mark(subject), _against_ground(subject), _focus(subject), _cross_check(m))
+        caution = (
+            "near enough for a cautious claim"
+            if subject.agreement == "rough"
+            else "though what they mark is loose or large"
+        )
+        verdict = f"{apart}, {caution}: the subject seems to lie around {centre}."
+    return paragraph(method, verdict, tell_mark(subject), _against_ground(subject), _focus(subject), _support(m))
 
 
-def _mark(subject: Subject) -> str:
-    if subject.mark_percent - subject.mark_elsewhere < 6:
+def tell_mark(subject: Subject) -> str:
+    """The sentence on the shade that sets the subject off, where one does."""
+    if not subject.is_marked:
         return ""
     where = "these places" if subject.certainty == "scattered" else "this part"
     return (
@@ -234,35 +246,31 @@ def _focus(subject: Subject) -> str:
         return "Nearly all detail is in it, and the rest is all but blank."
     if subject.detail >= 2:
         return (
-            f"It holds {subject.detail} times the detail of the rest, which would fit a shallow depth of field, though a "
-            "plain ground gives the same figure."
+            f"It holds {subject.detail} times the detail of the rest: perhaps a shallow depth of field, perhaps only a "
+            "plain ground."
         )
     if subject.detail <= 0.7:
         return f"It holds only {subject.detail} times the detail of the rest: a calm shape in busier surroundings."
     return ""
 
 
-def _cross_check(m: Measurements) -> str:
+def _support(m: Measurements) -> str:
     assert m.subject
     if m.subject.area >= 60:
         return f"At {m.subject.area}% of the frame it is nearly the picture itself, so its centre says little more."
-    colour, detail = m.witnesses.colour, m.witnesses.detail
-    if colour and detail:
-        return "Two independent findings bear this out: its colour gathers there, and so does the detail."
-    if colour:
-        return "The count of colours bears this out, for the same colour was found to gather there."
-    if detail:
-        return "The detail bears this out, being richest in the same place."
-    return f"Detail, however, is richest elsewhere, {at(m.texture.busiest)}, which tempers my confidence."
+    if m.witnesses.colour:
+        return "The count of colours bears this out, for the same shade was found to gather there."
+    return ""
 
 
-def _texture(texture: Texture, w: Wording) -> str:
+def _texture(m: Measurements, w: Wording) -> str:
+    texture = m.texture
     counts = (
         f"Fifth, texture. Lightness steps sharply at {percent(texture.edges)} of the pixels and is smooth at "
         f"{percent(texture.smooth)}; the variance of the Laplacian, {texture.sharpness}, is that of "
         f"{with_article(word_for(FINENESS, texture.sharpness))} texture at this size."
     )
-    if texture.most_detail < 0.5:
+    if texture.is_blank:
         where = "There is so little detail that comparing regions would mean nothing."
     elif texture.is_even:
         where = w.pick(
@@ -272,9 +280,15 @@ def _texture(texture: Texture, w: Wording) -> str:
     else:
         where = (
             f"Detail is richest {at(texture.busiest)} ({texture.most_detail} per pixel) and poorest "
-            f"{at(texture.calmest)} ({texture.least_detail})."
+            f"{at(texture.calmest)} ({texture.least_detail}){_bearing(m)}."
         )
     return paragraph(counts, where, _lines(texture))
+
+
+def _bearing(m: Measurements) -> str:
+    if m.subject is None or m.subject.certainty == "scattered":
+        return ""
+    return ", which bears out the fourth step" if m.witnesses.detail else ", which does not support the fourth step"
 
 
 def _lines(texture: Texture) -> str:
@@ -287,22 +301,18 @@ def _lines(texture: Texture) -> str:
 
 
 def _layout(layout: Layout, w: Wording) -> str:
-    findings = [text for text in (_rim(layout), _split(layout), _mirror(layout)) if text] or [
-        "I try a straight cut, a plain rim and mirror symmetry, and none of them explains much: the arrangement is "
-        "irregular."
-    ]
-    return paragraph(w.pick("Sixth, the layout.", "Sixth and last, the layout."), *findings)
+    nothing = "I try a straight cut, a plain rim and mirror symmetry, and none of them explains much."
+    return paragraph(w.pick("Sixth, the layout.", "Sixth and last, the layout."), *(tell_layout(layout) or [nothing]))
 
 
-def _rim(layout: Layout) -> str:
-    if layout.rim_percent < 60:
-        return ""
-    return f"The rim is {layout.rim_percent}% {layout.rim_shade}, as it would be before a plain ground."
+def tell_layout(layout: Layout) -> list[str]:
+    """What can be said of the division, strongest first: a sentence each on cut, rim and symmetry where it applies."""
+    return [text for text in (_split(layout), _rim(layout), _mirror(layout)) if text]
 
 
 def _split(layout: Layout) -> str:
     split = layout.split
-    if split is None or split.explained < 30:
+    if split is None or not split.is_telling:
         return ""
     cut, side, parts = (
         ("A level cut", "height", ("above", "below"))
@@ -313,6 +323,12 @@ def _split(layout: Layout) -> str:
     if split.first == split.second:
         return f"{finding}, a matter of light rather than colour, for {split.first} leads on both sides."
     return f"{finding}: {split.first} leads {parts[0]}, {split.second} {parts[1]}."
+
+
+def _rim(layout: Layout) -> str:
+    if layout.rim_percent < 60:
+        return ""
+    return f"The rim is {layout.rim_percent}% {layout.rim_shade}, as it would be before a plain ground."
 
 
 def _mirror(layout: Layout) -> str:

@@ -1,0 +1,216 @@
+"""The selection stage on real files: a function of ids, bytes, configuration and seed alone."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from eval import Leak, check_holdout, find_leaks
+from pipeline.progress import Silent
+from pipeline.selection import REJECTIONS_FILE, SELECTION_FILE, load_selection, select_images
+from pipeline.sources import build_index, open_source, read_index
+from pipeline.tables import read_rows, write_rows
+from pipeline.taxonomy import load_taxonomy
+from schemas.config import BuildConfig
+from schemas.errors import ConfigError, ConservationError, RunDirectoryError, SourceError
+from schemas.image import SelectedImage
+from schemas.loading import parse_config
+from schemas.manifest import SelectionManifest
+from schemas.rejection import Rejection, RejectReason
+from tests.pipeline.sources.synthetic import FORMS, Form, make_collection, synthetic_photograph
+
+CLASSES = ["n01440764", "n02123045", "n07920052", "n04099429"]
+ASTRONAUT = "n09818022"
+
+
+def configure(source: Path, selection: str = "{images: 12}", more: str = "") -> BuildConfig:
+    return parse_config(
+        f"""
+        source: {{path: {source}}}
+        screening: {{workers: 1}}
+        selection: {selection}
+        teachers: [{{name: glm-4.1v-9b-thinking, engine: {{kind: pixels}}}}]
+        """
+        + more,
+        "c.yaml",
+    )
+
+
+def select(config: BuildConfig, out: Path) -> SelectionManifest:
+    source = open_source(config.source)
+    build_index(source, out / "index", Silent())
+    return select_images(read_index(out / "index"), source, config, load_taxonomy(), out, Silent())
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_collection(tmp_path_factory.mktemp("collection"), "tree", CLASSES, 8)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_a_collection_gives_the_same_selection(form: Form, collection: Path, tmp_path: Path) -> None:
+    other = make_collection(tmp_path / "source", form, CLASSES, 8)
+    assert select(configure(other), tmp_path / "other") == select(configure(collection), tmp_path / "tree")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_change_nothing(workers: int, collection: Path, tmp_path: Path) -> None:
+    config = configure(collection)
+    screening = config.screening.model_copy(update={"workers": workers})
+    manifest = select(config.model_copy(update={"screening": screening}), tmp_path / "a")
+    assert manifest == select(config, tmp_path / "b")
+    assert (tmp_path / "a" / SELECTION_FILE).read_bytes() == (tmp_path / "b" / SELECTION_FILE).read_bytes()
+
+
+def test_the_order_of_the_index_changes_nothing(collection: Path, tmp_path: Path) -> None:
+    config = configure(collection)
+    source = open_source(config.source)
+    build_index(source, tmp_path / "index", Silent())
+    index = read_index(tmp_path / "index")
+    reversed_index = index.take(pa.array(range(len(index) - 1, -1, -1)))
+    taxonomy = load_taxonomy()
+    assert select_images(index, source, config, taxonomy, tmp_path / "a", Silent()) == select_images(
+        reversed_index, source, config, taxonomy, tmp_path / "b", Silent()
+    )
+
+
+def test_a_smaller_target_is_a_prefix_of_a_larger_one(collection: Path, tmp_path: Path) -> None:
+    ids = []
+    for size in (5, 12, 32):
+        select(configure(collection, f"{{images: {size}}}"), tmp_path / str(size))
+        ids.append([row.ref.image_id for row in read_rows(tmp_path / str(size) / SELECTION_FILE, SelectedImage)])
+    assert ids[1][:5] == ids[0]
+    assert ids[2][:12] == ids[1]
+    assert len(ids[2]) == 32
+
+
+def test_another_seed_draws_others(collection: Path, tmp_path: Path) -> None:
+    first = select(configure(collection), tmp_path / "a")
+    second = select(configure(collection, more="\n        seed: 1"), tmp_path / "b")
+    assert set(first.ids["train"]) != set(second.ids["train"])
+
+
+def test_classes_get_equal_quotas(collection: Path, tmp_path: Path) -> None:
+    select(configure(collection), tmp_path)
+    wnids = [row.ref.wnid for row in read_rows(tmp_path / SELECTION_FILE, SelectedImage)]
+    assert {wnid: wnids.count(wnid) for wnid in CLASSES} == dict.fromkeys(CLASSES, 3)
+
+
+def test_a_faulty_image_is_replaced_by_the_next_of_its_class(collection: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(collection, source)
+    faulty = sorted((source / CLASSES[0]).iterdir())[:5]
+    for path in faulty:
+        path.write_bytes(path.read_bytes()[:2000])
+    manifest = select(configure(source), tmp_path / "out")
+    assert manifest.drawn == 12
+    rejections = list(read_rows(tmp_path / "out" / REJECTIONS_FILE, Rejection))
+    assert {rejection.reason for rejection in rejections} == {RejectReason.DECODE_ERROR}
+    assert {rejection.image_id for rejection in rejections} <= {path.stem for path in faulty}
+
+
+def test_excluded_and_unknown_classes_are_rejected_image_by_image(collection: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(collection, source)
+    make_collection(source, "tree", [ASTRONAUT, "n99999999"], 2)
+    manifest = select(configure(source, "{images: 50}"), tmp_path / "out")
+    assert manifest.rejected == {RejectReason.EXCLUDED_SYNSET: 2, RejectReason.UNKNOWN_SYNSET: 2}
+    assert manifest.drawn == 32
+
+
+def test_only_the_asked_for_classes_are_drawn(collection: Path, tmp_path: Path) -> None:
+    manifest = select(configure(collection, f"{{images: 50, classes: [{CLASSES[1]}]}}"), tmp_path)
+    assert manifest.drawn == 8
+    assert manifest.rejected == {RejectReason.EXCLUDED_SYNSET: 24}
+
+
+def test_an_exact_duplicate_is_rejected_and_names_its_twin(collection: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(collection, source)
+    original = source / CLASSES[0] / f"{CLASSES[0]}_900001.JPEG"
+    if not original.exists():
+        original = min((source / CLASSES[0]).iterdir())
+    twin = source / CLASSES[1] / f"{CLASSES[1]}_999999.JPEG"
+    twin.write_bytes(original.read_bytes())
+    manifest = select(configure(source, "{images: 50}"), tmp_path / "out")
+    assert manifest.drawn == 32
+    (rejection,) = read_rows(tmp_path / "out" / REJECTIONS_FILE, Rejection)
+    assert rejection.reason is RejectReason.EXACT_DUPLICATE
+    assert {rejection.image_id, rejection.detail.removeprefix("same bytes as ")} == {original.stem, twin.stem}
+
+
+def test_a_near_duplicate_of_a_held_out_image_is_held_out_with_it(collection: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(collection, source)
+    for wnid in CLASSES:
+        for path in sorted((source / wnid).iterdir()):
+            # trailing bytes after the picture: other bytes, the same picture
+            path.with_name(f"{path.stem}7.JPEG").write_bytes(path.read_bytes() + b"\0")
+    config = configure(source, "{images: 100, holdout: {synset_share: 0, image_share: 0.3}}")
+    manifest = select(config, tmp_path / "out")
+    rows = list(read_rows(tmp_path / "out" / SELECTION_FILE, SelectedImage))
+    assert manifest.near_duplicate_groups == 32
+    split = {row.ref.image_id: row.split for row in rows}
+    assert all(split[f"{image_id}7"] == split[image_id] for image_id in split if f"{image_id}7" in split)
+    assert {row.split for row in rows} == {"train", "benchmark"}
+    check_holdout(tmp_path / "out" / SELECTION_FILE)
+
+
+def test_a_leak_is_found_whatever_its_kind(collection: Path, tmp_path: Path) -> None:
+    select(configure(collection, "{images: 4, holdout: {synset_share: 0, image_share: 0}}"), tmp_path)
+    first, second, third, fourth = read_rows(tmp_path / SELECTION_FILE, SelectedImage)
+    held = {"split": "benchmark", "holdout": "image"}
+    leaks = {
+        "bytes": second.model_copy(update={**held, "facts": first.facts}),
+        "near_duplicate": third.model_copy(update={**held, "duplicate_group": first.duplicate_group}),
+        "synset": fourth.model_copy(update={**held, "holdout": "synset", "ref": first.ref}),
+    }
+    for kind, leak in leaks.items():
+        path = tmp_path / f"{kind}.parquet"
+        write_rows(path, [first, leak], SelectedImage)
+        assert list(find_leaks(path)) == [Leak(leak.ref.image_id, kind)]
+        with pytest.raises(ConservationError, match="leaks into train"):
+            check_holdout(path)
+
+
+def test_verdicts_are_kept_so_that_nothing_is_screened_twice(collection: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(collection, source)
+    first = select(configure(source, "{images: 32}"), tmp_path / "out")
+    (tmp_path / "out" / "selection.json").unlink()
+    for path in source.glob("*/*.JPEG"):
+        path.write_bytes(b"gone")
+    # the verdicts alone give the same draw
+    index, opened = read_index(tmp_path / "out" / "index"), open_source(configure(source).source)
+    config = configure(source, "{images: 32}")
+    assert select_images(index, opened, config, load_taxonomy(), tmp_path / "out", Silent()) == first
+
+
+def test_the_manifest_is_found_again_and_its_checksum_guards_it(collection: Path, tmp_path: Path) -> None:
+    assert load_selection(tmp_path) is None
+    manifest = select(configure(collection), tmp_path)
+    assert load_selection(tmp_path) == manifest
+    path = tmp_path / "selection.json"
+    path.write_text(path.read_text().replace('"target":12', '"target":13'))
+    with pytest.raises(RunDirectoryError, match="checksum"):
+        load_selection(tmp_path)
+
+
+def test_a_source_without_a_usable_image_is_an_error_with_the_reasons(tmp_path: Path) -> None:
+    folder = tmp_path / "source" / CLASSES[0]
+    folder.mkdir(parents=True)
+    (folder / f"{CLASSES[0]}_1.JPEG").write_bytes(b"<html>")
+    (folder / f"{CLASSES[0]}_2.JPEG").write_bytes(synthetic_photograph(f"{CLASSES[0]}_2", 0, (100, 100)))
+    with pytest.raises(SourceError, match=r"none of 2 images can be used \(not_an_image 1, too_small 1\)"):
+        select(configure(tmp_path / "source"), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "key", ["classes: [n99999999]", "exclude_subtrees: [n99999999]", "exclude_synsets: [n99999999]"]
+)
+def test_an_unknown_synset_in_the_configuration_is_named(key: str, collection: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="n99999999"):
+        select(configure(collection, f"{{{key}}}"), tmp_path)
