@@ -117,7 +117,7 @@ def demo(
     quiet: Quiet = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Build a small dataset from photographs that ship inside Python packages, with the embedded engine."""
-    from flows.demo import prepare_demo  # noqa: PLC0415 - verbs load what they need
+    from flows.demo.prepare import prepare_demo  # noqa: PLC0415 - verbs load what they need
 
     settings = prepare_demo(out)
     with _interruptible(f"imagenet-think demo --out {out}"):
@@ -164,18 +164,18 @@ _REMEDIES = {
 def _interruptible(again: str) -> Iterator[None]:
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stop:
         typer.echo(f"\nstopped; what is done is kept. To go on: {again}", err=True)
-        # at once: a second Ctrl-C or a slow clean-up of libraries must not turn this into a traceback
-        sys.stderr.flush()
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+        raise typer.Exit(EXIT_INTERRUPTED if isinstance(stop, KeyboardInterrupt) else EXIT_TERMINATED) from None
 
 
 def _run_flow(stage: str, config: BuildConfig, run_dir: Path, *, quiet: bool, teachers: Sequence[str] = ()) -> None:
     """Run a stage's flow in this process, under the directory's lock, against an embedded or a named Prefect server."""
-    from pipeline.rundir import exclusive, open_run  # noqa: PLC0415 - Prefect's home must be set before its import
+    from pipeline.rundir import exclusive  # noqa: PLC0415 - verbs load what they need
+    from pipeline.stages import open_build  # noqa: PLC0415
 
-    run = open_run(run_dir, config)
+    run = open_build(config, run_dir).run
+    # Prefect's home must be set before it is imported
     environment.prepare_environment(run.prefect)
     from flows import build as flows  # noqa: PLC0415
     from flows.embedded import orchestrator  # noqa: PLC0415
@@ -214,3 +214,7 @@ The dataset is in {dataset}. To read it:
 
 def _stderr() -> Console:
     return Console(stderr=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,45 +3,73 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import subprocess
+import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 
 from flows import environment
 
 environment.prepare_environment()
 
-from prefect.server.api.server import SubprocessASGIServer  # noqa: E402
 from prefect.settings import (  # noqa: E402
     PREFECT_API_URL,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     temporary_settings,
 )
 
-_KILL_AT_END_OF_INPUT = 'cat >/dev/null; kill "$0" 2>/dev/null'
+from schemas.errors import ImageNetThinkError  # noqa: E402
+
+SECONDS_TO_START = 180.0
+"""Includes the database's first migration, on a busy laptop."""
+
+SECONDS_TO_STOP = 10.0
 
 
 @contextlib.contextmanager
 def orchestrator() -> Iterator[None]:
     """Run flows inside against the server that ``PREFECT_API_URL`` names, or against one of our own on loopback.
 
-    Our own ends with the block, and also when this process is killed: a guard waits on a pipe that the kernel closes
-    for us. Heartbeats are off with it, since nobody watches them and each sync flow would wait a second to stop them.
+    Heartbeats are off with our own, since nobody watches them and each sync flow would wait a second to stop them.
+
+    Raises:
+        ImageNetThinkError: our own server does not start.
     """
     if not environment.is_embedded():
         yield
         return
-    server = SubprocessASGIServer()
-    server.start()
-    assert server.server_process is not None
-    guard = subprocess.Popen(  # noqa: S603 - a fixed command
-        ["/bin/sh", "-c", _KILL_AT_END_OF_INPUT, str(server.server_process.pid)],
-        stdin=subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C must not end it before its time
-    )
+    with _serve() as url, temporary_settings({PREFECT_API_URL: url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
+
+
+@contextlib.contextmanager
+def _serve() -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
+        server = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-m", "flows.server", str(listener.fileno())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[listener.fileno()],
+            start_new_session=True,  # Ctrl-C is for the build, which still has to report to it
+        )
     try:
-        with temporary_settings({PREFECT_API_URL: server.api_url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-            yield
+        try:
+            # the socket listens already, so this waits until the server answers
+            urllib.request.urlopen(f"{url}/health", timeout=SECONDS_TO_START).close()  # noqa: S310 - loopback
+        except (urllib.error.URLError, OSError) as error:
+            raise ImageNetThinkError(
+                f"the embedded Prefect server does not start ({error})",
+                "try again, or set PREFECT_API_URL to a running server",
+            ) from error
+        yield url
     finally:
-        server.stop()
-        guard.kill()
-        guard.wait()
+        assert server.stdin is not None
+        server.stdin.close()
+        try:
+            server.wait(SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()

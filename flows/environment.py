@@ -4,8 +4,7 @@ The user's own settings win. The values and their reasons:
 
 - analytics and promotional content off: a build says nothing to anyone;
 - logs at CRITICAL when embedded: the command line tells what happens, in its own words, once;
-- the embedded server keeps to the run directory and runs none of the services that only deployments need;
-- a generous start-up limit: the default of 20 s is missed on a busy laptop.
+- the embedded server keeps to the run directory and runs none of the services that only deployments need.
 """
 
 from __future__ import annotations
@@ -35,7 +34,6 @@ _SERVICES = (
 _EMBEDDED = {
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     "PREFECT_SERVER_UI_ENABLED": "false",
     **{f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false" for service in _SERVICES},
 }

@@ -34,7 +34,7 @@ class Line:
 def print_lines(lines: Iterable[Line], console: Console) -> None:
     """Print a summary or a plan."""
     table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold")
+    table.add_column(style="bold", no_wrap=True)
     table.add_column(justify="right")
     table.add_column(style="dim", overflow="fold")
     for line in lines:
@@ -55,6 +55,7 @@ def plan(config: BuildConfig, run_dir: Path) -> list[Line]:
         ImageNetThinkError: whatever would stop the build at once.
     """
     build = Build(config, check_run(run_dir, config), Silent())
+    build.check()
     lines = [Line("source", build.source.form, str(config.source.path))]
     index = load_summary(build.run.index)
     lines.append(
@@ -127,7 +128,7 @@ def _times(build: Build) -> list[Line]:
         path = build.run.reports / f"generate-{setup.name}.json"
         if path.exists():
             report = GenerationReport.model_validate_json(path.read_bytes())
-            note = f"engine starved {report.starved_share:.1%} of the time"
+            note = f"engine starved {report.starved_share:.1%}"
             lines.append(Line(f"seconds, generate {setup.name}", f"{report.seconds:.1f}", note))
     for stage in ("pack", "verify"):
         lines += _stage_time(build.run.reports, stage)

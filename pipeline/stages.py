@@ -15,9 +15,11 @@ from pipeline.generation import GenerationJob, TeacherSetup, generate_pairs, rea
 from pipeline.packing import PackInputs, pack
 from pipeline.progress import Progress, Silent
 from pipeline.publishing.verify import VerifyReport, verify_dataset
-from pipeline.rundir import RunDirectory, open_run
+from pipeline.rundir import RunDirectory, check_run, open_run
 from pipeline.selection import REJECTIONS_FILE as SELECTION_REJECTIONS
 from pipeline.selection import SELECTION_FILE, load_selection, select_images
+from pipeline.selection.candidates import judge_class
+from pipeline.selection.splits import judge_holdout
 from pipeline.sources import build_index, load_summary, open_source, read_index
 from pipeline.sources.base import Source
 from pipeline.sources.index import REJECTIONS as INDEX_REJECTIONS
@@ -60,6 +62,17 @@ class Build:
         """The teachers, in the configuration's order."""
         return set_up_teachers(self.config)
 
+    def check(self) -> None:
+        """Meet at once what would stop the build later.
+
+        Raises:
+            ConfigError: an unknown teacher, prompt or synset.
+            SourceError: no images where they should be.
+        """
+        _ = self.teachers, self.source
+        judge_class(self.taxonomy, self.config.selection)
+        judge_holdout(self.taxonomy, self.config.selection.holdout, self.config.seed)
+
     def job(self, setup: TeacherSetup) -> GenerationJob:
         """One teacher's part of the generation stage."""
         selection = self.run.selection / SELECTION_FILE
@@ -67,14 +80,17 @@ class Build:
 
 
 def open_build(config: BuildConfig, run_dir: Path, progress: Progress | None = None) -> Build:
-    """Open (or make) a run directory for a configuration.
+    """Open (or make) a run directory for a configuration, once everything that is cheap to check was found in order.
 
     Raises:
+        ConfigError: an unknown teacher, prompt or synset.
+        SourceError: no images where they should be.
         RunDirectoryError: it belongs to another configuration.
-        ConfigError: an unknown teacher or prompt.
     """
-    set_up_teachers(config)
-    return Build(config, open_run(run_dir, config), progress or Silent())
+    build = Build(config, check_run(run_dir, config), progress or Silent())
+    build.check()
+    open_run(run_dir, config)
+    return build
 
 
 def index(build: Build) -> IndexSummary:

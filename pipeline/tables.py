@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -71,9 +72,10 @@ class TableWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if error is None:
-                self._flush()
-                self._writer.close()
+            # closed after an error too: Arrow would do so later, on a file that is closed by then
+            with contextlib.closing(self._writer):
+                if error is None:
+                    self._flush()
         except BaseException as failure:
             self._target.__exit__(type(failure), failure, failure.__traceback__)
             raise

@@ -26,7 +26,6 @@ from schemas.completion import Completion
 from schemas.errors import DatasetError
 from schemas.manifest import ShardEntry
 
-
 IMAGES_PER_WORKER = 256
 """A process takes about a second to start; with fewer images it does not earn that back."""
 
@@ -56,7 +55,7 @@ class ShardJob:
 
 
 def count_workers(workers: int, shards: int, images: int) -> int:
-    """Number of processes that are worth starting for so many shards and images; ``workers`` at most, 0 for all cores."""
+    """Number of processes worth starting for so many shards and images: at most ``workers``, 0 for one per core."""
     return max(1, min(resolve_workers(workers), shards, images // IMAGES_PER_WORKER))
 
 

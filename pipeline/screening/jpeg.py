@@ -4,9 +4,12 @@ Pillow lets libjpeg paint grey over damaged data and says nothing. The principle
 photograph of the class takes the place of a rejected one, while a damaged one would have its damage described.
 
 - Data that end early, restart out of step, or leave bytes over before the end marker are rejected. So are the few
-  layouts that TurboJPEG cannot read (exotic chroma subsampling).
+  layouts that TurboJPEG cannot read (unusual chroma subsampling).
 - Bytes after the end marker are accepted: cameras append previews there, and the picture before them is whole.
-- A bit flip that still decodes to the right number of blocks cannot be seen by any decoder; JPEG has no checksum.
+- JPEG has no checksum: damage shows only where the decoder gets out of step with its data. Of photographs in which 512
+  bytes were overwritten or lost, 86 to 100 % are caught (by Pillow 0 to 4 %, and 80 % where noise forged markers); of
+  single flipped bits, some 20 % in sequential and 36 % in progressive files (by Pillow 1 %). Most of the others
+  change one block of 8 x 8 pixels.
 """
 
 from __future__ import annotations

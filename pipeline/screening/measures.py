@@ -54,14 +54,14 @@ class Measures:
 
 def measure(picture: Image.Image) -> Measures:
     """Measure an upright RGB picture of any size."""
-    small = thumbnail(picture)
+    small = shrink(picture)
     pixels = np.asarray(small)
     grey = small.convert("L")
     grey_std, entropy = _grey_statistics(grey)
     return Measures(perceptual_hash(grey), measure_complexity(pixels), grey_std, entropy, _is_greyscale(pixels))
 
 
-def thumbnail(picture: Image.Image) -> Image.Image:
+def shrink(picture: Image.Image) -> Image.Image:
     """Shrink a picture to 256 pixels on its longer side; a smaller one stays.
 
     A triangle filter as wide as the reduction asks: of Pillow's filters the one under which hash and complexity
@@ -85,19 +85,21 @@ def perceptual_hash(grey: Image.Image) -> str:
         grey: the picture in mode ``L``.
     """
     pixels = np.asarray(grey.resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.BOX), dtype=np.int64)
-    coefficients = _DCT @ pixels @ _DCT.T
-    return np.packbits(coefficients > np.median(coefficients)).tobytes().hex()
+    coefficients = (_DCT @ pixels @ _DCT.T).ravel()
+    # Above the median of an even number of values: above the last of their lower half.
+    below_median = np.sort(coefficients)[coefficients.size // 2 - 1]
+    return np.packbits(coefficients > below_median).tobytes().hex()
 
 
 def measure_complexity(pixels: NDArray[np.uint8]) -> float:
-    """Bits per pixel of a JPEG re-encode (quality 75, 4:2:0) of a thumbnail, without its tables; rounded to 0.01.
+    """Bits per pixel of a JPEG encode (quality 75, 4:2:0) of a shrunk picture, tables not counted; rounded to 0.01.
 
     A proxy for visual clutter: compression error is among the best single predictors of what people call complex
-    (Machado et al. 2015, Acta Psychologica 160). The size of the file itself would say as
-    much about how it was compressed.
+    (Machado et al. 2015, Acta Psychologica 160). The size of the file itself would say as much about how it was
+    compressed.
 
     Args:
-        pixels: the thumbnail, [height, width, 3].
+        pixels: [height, width, 3].
     """
     encoded: bytes = simplejpeg.encode_jpeg(pixels, _COMPLEXITY_QUALITY, "RGB", "420")
     scan_bytes = len(encoded) - encoded.index(_SCAN_START)

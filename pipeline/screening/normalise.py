@@ -58,6 +58,8 @@ def normalise(decoded: Decoded) -> tuple[Image.Image, tuple[str, ...]]:
     if turn is not None:
         steps.append("orientation")
         image = image.transpose(turn)
+    # Whoever finds the EXIF block on the picture might turn it a second time.
+    image.info = {}
     return image, tuple(steps)
 
 
@@ -123,7 +125,7 @@ def _to_srgb(image: Image.Image, icc: bytes, steps: list[str]) -> Image.Image:
                 converted = ImageCms.applyTransform(image, transform)
                 assert converted is not None
                 return converted
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 @functools.lru_cache(maxsize=16)

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import io
 import struct
-import zlib
 
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from pipeline.screening.verdict import undecodable
 
-# What Pillow's parsers raise on damaged files, beside the two that they document (OSError, SyntaxError).
-_DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    IndexError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
+# What Pillow's parsers raise on damaged files.
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, Image.DecompressionBombError)
 
 
 def load_image(plugin: type[ImageFile], data: bytes, size: tuple[int, int]) -> tuple[Image.Image, bool]:
@@ -35,7 +25,7 @@ def load_image(plugin: type[ImageFile], data: bytes, size: tuple[int, int]) -> t
         size: width and height that the caller read from the header and judged.
 
     Returns:
-        The image, loaded, and whether it is the first frame of several.
+        The image and whether it is the first frame of several.
 
     Raises:
         UnusableImageError: the data are damaged, or the decoder would make a picture of another size.
@@ -46,7 +36,6 @@ def load_image(plugin: type[ImageFile], data: bytes, size: tuple[int, int]) -> t
                 raise undecodable(f"{plugin.format} data: {image.size} pixels, announced as {size}")
             # Asked before loading: a GIF looks ahead for a second frame and would have to decode the first again.
             animated = bool(getattr(image, "is_animated", False))
-            image.load()
+            return image.copy(), animated
     except _DAMAGE as error:
         raise undecodable(f"{plugin.format} data: {error}") from error
-    return image, animated

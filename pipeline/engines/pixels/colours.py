@@ -18,6 +18,9 @@ CODE_BITS = 5
 NEUTRAL_CHROMA = 10.0
 """C* below which a colour is taken as grey: its hue is hardly seen and mostly noise in a JPEG."""
 
+NEUTRAL_LIGHTNESS = 8.0
+"""L* below which a colour is taken as black, whatever its hue: C* exaggerates what is left of it."""
+
 WARM_HUES = (340.0, 105.0)
 """CIELAB hue angles, in degrees and counted upwards, from pink over red and orange to yellow."""
 
@@ -156,7 +159,7 @@ def colour_tables() -> ColourTables:
     entries = to_lab(np.array([colour.rgb for colour in TABLE], dtype=np.uint8))
     distances = np.stack([np.square(lab - entry).sum(axis=-1) for entry in entries])
     hue = np.degrees(np.arctan2(lab[:, 2], lab[:, 1])) % 360
-    neutral = np.hypot(lab[:, 1], lab[:, 2]) < NEUTRAL_CHROMA
+    neutral = (np.hypot(lab[:, 1], lab[:, 2]) < NEUTRAL_CHROMA) | (lab[:, 0] < NEUTRAL_LIGHTNESS)
     return ColourTables(
         name=distances.argmin(axis=0).astype(np.uint8),
         neutral=neutral,

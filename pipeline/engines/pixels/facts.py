@@ -138,7 +138,7 @@ class Colours:
     families: tuple[Family, ...]
     """Largest first; those that hold at least 3 %, and the largest in any case."""
     neutral: int
-    """Percent of pixels of chroma C* below 10: greys, black and white."""
+    """Percent of pixels of chroma C* below 10 or lightness below 8: greys, black and white."""
     warm: int
     """Percent of pixels of a clear hue from pink over orange to yellow."""
     cool: int

@@ -9,7 +9,10 @@ from pipeline.engines.pixels.colours import Bytes, Floats
 from pipeline.engines.pixels.facts import CELLS, Cell, Layout, Lines, Split, Texture
 
 FLAT = 1.0
-"""Standard deviation of L*, or mean gradient per pixel times 100, below which a picture has nothing to correlate."""
+"""Standard deviation, in units of L*, below which a picture has no halves to compare."""
+
+EDGELESS = 0.01
+"""Mean gradient, in L* per pixel, below which a picture has no edges to speak of."""
 
 _STEEP = float(np.tan(np.radians(67.5)))
 """Ratio of the gradient's components beyond which an edge counts as upright or level, not as slanting."""
@@ -48,7 +51,7 @@ def measure_layout(canvas: Canvas) -> Layout:
 
 def _lines(canvas: Canvas) -> Lines | None:
     total = float(canvas.detail.sum(dtype=np.float64))
-    if total < FLAT * canvas.detail.size / 100:
+    if total < EDGELESS * canvas.detail.size:
         return None
     across, down = np.abs(canvas.across), np.abs(canvas.down)
     # The gradient stands at right angles to the line: a change across is an upright line.

@@ -95,7 +95,7 @@ def _read_header(block: bytes, last: str) -> tuple[str, int]:
     try:
         expected = tar_header(header.name, header.size)
     except ValueError as error:
-        raise DatasetError(f"{name} is no name that packing gives ({error})") from error
+        raise DatasetError(f"{name} has no name or size that packing gives ({error})") from error
     if block != expected:
         raise DatasetError(f"{name} has a header that packing does not write (time, owner, mode or format)")
     return header.name, header.size

@@ -68,7 +68,7 @@ def ids(selected: Path) -> list[str]:
 
 
 def make_job(selected: Path, ledger: Path, config: BuildConfig | None = None, **options: object) -> GenerationJob:
-    config = config or configure(selected / "source", **options)  # type: ignore[arg-type] - options of the engine
+    config = config or configure(selected / "source", **options)  # type: ignore[arg-type]  # the engine's
     (setup,) = set_up_teachers(config)
     source = open_source(config.source)
     return GenerationJob(setup, config, selected / SELECTION_FILE, ledger, source, load_taxonomy(), Silent())
@@ -219,7 +219,7 @@ def test_the_label_reaches_a_teacher_only_through_a_prompt_that_says_so(
     shown: bool,
     selected: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wordings: list[str] = []
     complete = scripted_engine.ScriptedEngine.complete

@@ -102,7 +102,7 @@ def test_what_21k_p_lost_in_winter_2021_are_persons(taxonomy: Taxonomy) -> None:
         ("n00024264", "attribute", 272, 135, 144, 1),
     ],
 )
-def test_subtrees_hold_the_known_number_of_classes(  # noqa: PLR0917 - the columns of one table
+def test_subtrees_hold_the_known_number_of_classes(
     taxonomy: Taxonomy, root: str, name: str, fall11: int, winter21_p: int, twelve_k: int, one_k: int
 ) -> None:
     below = taxonomy.subtree(root)

@@ -47,4 +47,4 @@ SOFT_LOOP = THINKING[:1500] + "".join(
 )
 """Begins as prose, then says one sentence for ever with two words changed, which exact matching does not see."""
 
-CHINESE = "好的，我们来看这张图片。画面中间站着一只小狗，毛色是黑色和棕色，旁边有一个红色的球。"  # noqa: RUF001 - Chinese punctuation
+CHINESE = "好的，我们来看这张图片。画面中间站着一只小狗，毛色是黑色和棕色，旁边有一个红色的球。"

@@ -125,7 +125,7 @@ def _stop(m: Measurements, w: Wording) -> str:
         reason = (
             f"My two ways of looking end {subject.disagreement}% of a side apart"
             if subject.agreement == "none"
-            else f"What differs from its surroundings lies scattered over {subject.area}% of the frame"
+            else f"What differs from its surroundings lies scattered over {percent(subject.area)} of the frame"
         )
         return paragraph(
             question,
@@ -159,7 +159,7 @@ def _claim(subject: Subject, w: Wording) -> str:
 
 
 def _character(subject: Subject) -> str:
-    size = f"The patch is {subject.area}% of the frame and {compared(subject.lightness_gap)} what surrounds it"
+    size = f"The patch is {percent(subject.area)} of the frame and {compared(subject.lightness_gap)} what surrounds it"
     figures = f"({subject.lightness} to {subject.ground_lightness})"
     if not subject.is_marked:
         return f"{size} {figures}, with no shade all its own."
@@ -270,9 +270,8 @@ def _surface(texture: Texture, w: Wording) -> str:
     elif texture.edges >= 20:
         verdict = f"Restless: at {texture.edges}% of the pixels lightness jumps."
     else:
-        verdict = (
-            f"In between: {texture.smooth}% of the pixels are smooth, {percent(texture.edges)} lie on sharp steps."
-        )
+        smooth, edges = percent(texture.smooth), percent(texture.edges)
+        verdict = f"In between: {smooth} of the pixels are smooth, {edges} lie on sharp steps."
     if texture.is_blank:
         spread = "Nowhere is there detail worth comparing."
     elif texture.is_even:

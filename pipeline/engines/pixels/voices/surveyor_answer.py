@@ -71,7 +71,7 @@ def _subject(subject: Subject | None, w: Wording) -> str:
     mark = f"marked by {subject.mark}, " if subject.is_marked else ""
     return paragraph(
         f"The part that stands out {verb} {at(subject.place)}, near {subject.x}% of the width and {subject.y}% of the "
-        f"height, and takes {word_for(SHARES, subject.area)} of the frame ({subject.area}%).",
+        f"height, and takes {word_for(SHARES, subject.area)} of the frame ({percent(subject.area)}).",
         f"It is {mark}{compared(subject.lightness_gap)} its surroundings, where {subject.ground} is the commonest "
         f"shade ({percent(subject.ground_percent)}).",
     )

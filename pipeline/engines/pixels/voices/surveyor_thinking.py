@@ -207,7 +207,7 @@ def _subject(m: Measurements, w: Wording) -> str:
         finding = (
             f"{apart}: they contradict each other."
             if subject.agreement == "none"
-            else f"{apart}, but what they mark lies scattered over {subject.area}% of the frame."
+            else f"{apart}, but what they mark lies scattered over {percent(subject.area)} of the frame."
         )
         caution = "I had better not name one place: interest is spread over the picture, or my measures miss it."
         return paragraph(method, finding, caution, tell_mark(subject))
@@ -257,7 +257,7 @@ def _focus(subject: Subject) -> str:
 def _support(m: Measurements) -> str:
     assert m.subject
     if m.subject.area >= 60:
-        return f"At {m.subject.area}% of the frame it is nearly the picture itself, so its centre says little more."
+        return f"At {percent(m.subject.area)} of the frame it is nearly the picture itself, so its centre says little."
     if m.witnesses.colour:
         return "The count of colours bears this out, for the same shade was found to gather there."
     return ""

@@ -1,0 +1,1 @@
+"""How fast and how large: every figure as a ratio against a named baseline that ran beside it."""

@@ -1,0 +1,54 @@
+"""Builds to measure: a tar of made pictures, two teachers on the instant engine, no orchestrator."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline.packing.tarball import END_OF_ARCHIVE, tar_member
+from pipeline.taxonomy import load_taxonomy
+from schemas.config import (
+    BuildConfig,
+    CustomEngine,
+    GenerationConfig,
+    PackingConfig,
+    ScreeningConfig,
+    SelectionConfig,
+    SourceConfig,
+    TeacherConfig,
+)
+
+TEACHERS = ("glm-4.1v-9b-thinking", "kimi-vl-a3b-thinking-2506")
+
+IMAGES_PER_SHARD = 500
+"""Fewer than the default, so that a thousand images already make work for two processes."""
+
+_CLASSES = 50
+_FIRST_NUMBER = 900_001
+"""Beyond ImageNet's own."""
+
+
+def write_source(path: Path, pictures: Iterable[bytes]) -> None:
+    """Write pictures as one tar, the classes taking turns."""
+    taxonomy = load_taxonomy()
+    people = taxonomy.subtree("n00007846")
+    wanted = [wnid for wnid in taxonomy if taxonomy.label(wnid) is not None and wnid not in people]
+    classes = itertools.cycle(wanted[:: len(wanted) // _CLASSES])
+    with path.open("wb") as file:
+        for number, (wnid, picture) in enumerate(zip(classes, pictures, strict=False), start=_FIRST_NUMBER):
+            file.write(tar_member(f"{wnid}/{wnid}_{number}.JPEG", picture))
+        file.write(END_OF_ARCHIVE)
+
+
+def configure(source: Path, images: int, workers: int) -> BuildConfig:
+    """A build of all images of a source; 0 workers take one per core."""
+    engine = CustomEngine(kind="custom", factory="benchmarks.instant_engine:create")
+    return BuildConfig(
+        source=SourceConfig(path=source, form="tar"),
+        screening=ScreeningConfig(workers=workers),
+        selection=SelectionConfig(images=images),
+        teachers=tuple(TeacherConfig(name=name, engine=engine) for name in TEACHERS),
+        generation=GenerationConfig(prepare_workers=workers),
+        packing=PackingConfig(workers=workers, images_per_shard=IMAGES_PER_SHARD),
+    )

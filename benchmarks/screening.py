@@ -1,0 +1,42 @@
+"""Screening on one core, against a loop that only decodes with Pillow and would miss most damage."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator
+from itertools import repeat
+from pathlib import Path
+
+from PIL import Image
+
+from benchmarks.harness import Comparison, Round, Scale, race
+from benchmarks.photographs import cut_photographs
+from pipeline.screening import screen
+from schemas.config import ScreeningConfig
+from schemas.image import ImageFacts
+
+IMAGES = {"tiny": 6, "quick": 120, "full": 480}
+ROUNDS = {"tiny": 1, "quick": 3, "full": 9}
+
+
+def compare(scale: Scale, directory: Path) -> Iterator[Comparison]:  # noqa: ARG001 - every benchmark's signature
+    """Judge and measure photographs of ImageNet's usual size and weight, on one core's time."""
+    images = cut_photographs(IMAGES[scale])
+    turn = Round(len(images), lambda: _screen(images), lambda: _decode(images))
+    rounds = repeat(turn, ROUNDS[scale])
+    yield race("screen photographs", "images/s/core", "Pillow decode", rounds, time.process_time)
+
+
+def _screen(images: list[bytes]) -> int:
+    limits = ScreeningConfig()
+    return sum(isinstance(screen(data, limits), ImageFacts) for data in images)
+
+
+def _decode(images: list[bytes]) -> int:
+    decoded = 0
+    for data in images:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            decoded += image.mode == "RGB"
+    return decoded

@@ -1,0 +1,26 @@
+"""All benchmarks by name, one after the other, each in a folder of its own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from benchmarks import indexing, ledger, memory, packing, parsing, screening
+from benchmarks.harness import Benchmark, Comparison, Scale
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "indexing": indexing.compare,
+    "screening": screening.compare,
+    "parsing": parsing.compare,
+    "ledger": ledger.compare,
+    "packing": packing.compare,
+    "memory": memory.compare,
+}
+
+
+def run_benchmarks(names: Iterable[str], scale: Scale) -> Iterator[Comparison]:
+    """Yield the comparisons of some benchmarks as they are measured. Nothing stays on disk."""
+    for name in names:
+        with tempfile.TemporaryDirectory(prefix=f"benchmark-{name}-") as directory:
+            yield from BENCHMARKS[name](scale, Path(directory))

@@ -1,0 +1,46 @@
+"""The demo's build: a small configuration over photographs that are laid out on the spot."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from flows.demo.damage import add_damaged_files
+from flows.demo.photographs import lay_out_photographs
+from pipeline.rundir import open_run
+from schemas.config import BuildConfig
+from schemas.loading import parse_config
+
+_CONFIG = """
+name: imagenet-think-demo
+seed: 0
+source: {path: photographs, form: tree}
+selection:
+  images: 1000
+  # larger shares than by default, so that so few photographs fill both splits
+  holdout: {synset_share: 0.1, image_share: 0.1}
+teachers:
+  - {name: glm-4.1v-9b-thinking, engine: {kind: pixels}}
+  - {name: kimi-vl-a3b-thinking-2506, engine: {kind: pixels}}
+packing: {images_per_shard: 16}
+"""
+
+
+def prepare_demo(run_dir: Path) -> BuildConfig:
+    """Lay the photographs out in ``run_dir/photographs``, unless they stand there, and configure a build of them.
+
+    Raises:
+        ConfigError: the packages that hold the photographs are not installed.
+        RunDirectoryError: ``run_dir`` holds something else.
+    """
+    config = parse_config(_CONFIG, "demo")
+    photographs = (run_dir / config.source.path).resolve()
+    config = config.model_copy(update={"source": config.source.model_copy(update={"path": photographs})})
+    open_run(run_dir, config)
+    if not photographs.exists():
+        unfinished = photographs.with_name(".photographs")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        lay_out_photographs(unfinished)
+        add_damaged_files(unfinished)
+        unfinished.rename(photographs)
+    return config

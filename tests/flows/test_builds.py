@@ -1,0 +1,163 @@
+"""Whole builds as a user starts them: ended, stopped, killed, and gone on with."""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.flows.conftest import Run, command_line, environment
+from tests.pipeline.sources.synthetic import make_collection
+
+CLASSES = ["n01440764", "n02123045", "n07920052"]
+
+
+def write_config(folder: Path, **options: object) -> Path:
+    """A build of 24 images by two scripted teachers, one of which needs a second attempt now and then."""
+    if not (folder / "images").exists():
+        make_collection(folder / "images", "tars", CLASSES, 8)
+    engine = {"kind": "custom", "factory": "tests.fakes.scripted_engine:create"}
+    options = {"log": str(folder / "asked.log"), **options}
+    script = {"default": ["ok"], "n01440764_2": ["no_think", "ok"], "n02123045_3": ["refuse"]}
+    path = folder / "build.yaml"
+    path.write_text(
+        json.dumps(
+            {
+                "source": {"path": "images"},
+                "selection": {"holdout": {"synset_share": 0, "image_share": 0.3}},
+                "generation": {"max_concurrency": 2, "part_seconds": 0.2, "part_rows": 5},
+                "packing": {"images_per_shard": 7},
+                "teachers": [
+                    {"name": "glm-4.1v-9b-thinking", "engine": {**engine, "options": {**options, "script": script}}},
+                    {"name": "kimi-vl-a3b-thinking-2506", "engine": {**engine, "options": options}},
+                ],
+            }
+        )
+    )
+    return path
+
+
+def sums(run_dir: Path) -> str:
+    return (run_dir / "dataset" / "SHA256SUMS").read_text()
+
+
+def start(config: Path, run_dir: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command_line("build", config, "--run-dir", run_dir),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(path: Path, lines: int = 1) -> None:
+    deadline = time.monotonic() + 120
+    while not path.exists() or path.read_text().count("\n") < lines:
+        assert time.monotonic() < deadline, f"{path} was not written"
+        time.sleep(0.02)
+
+
+def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    children: list[psutil.Process] = psutil.Process(process.pid).children(recursive=True)
+    return children
+
+
+def assert_gone(processes: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    assert not alive, f"left behind: {[process.cmdline() for process in alive]}"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, imagenet_think: Run) -> str:
+    """``SHA256SUMS`` of a build that ran through."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    done = imagenet_think("build", write_config(folder), "--run-dir", folder / "run")
+    assert done.returncode == 0, done.stderr
+    return sums(folder / "run")
+
+
+def test_a_second_start_does_nothing_and_says_the_same(tmp_path: Path, undisturbed: str, imagenet_think: Run) -> None:
+    config = write_config(tmp_path)
+    first = imagenet_think("build", config, "--run-dir", tmp_path / "run", "--quiet")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "dataset").rglob("*")}
+    asked = (tmp_path / "asked.log").read_text()
+    second = imagenet_think("build", config, "--run-dir", tmp_path / "run", "--quiet")
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert second.stdout == first.stdout
+    assert second.stderr == ""
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "dataset").rglob("*")} == before
+    assert (tmp_path / "asked.log").read_text() == asked
+    assert sums(tmp_path / "run") == undisturbed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)], ids=str
+)
+def test_a_stopped_build_leaves_no_process_and_its_next_start_loses_nothing(
+    sent: signal.Signals, code: int, tmp_path: Path, undisturbed: str, imagenet_think: Run
+) -> None:
+    config, run_dir = write_config(tmp_path, delay=0.3), tmp_path / "run"
+    build = start(config, run_dir)
+    wait_for(tmp_path / "asked.log", lines=8)
+    children = family(build)
+    assert children, "the embedded server should be running"
+    if sent is signal.SIGINT:
+        os.killpg(build.pid, sent)  # as a terminal does
+    else:
+        build.send_signal(sent)
+    output, _ = build.communicate(timeout=60)
+    assert build.returncode == code
+    assert "Traceback" not in output
+    if sent is not signal.SIGKILL:
+        assert f"To go on: imagenet-think build {config} --run-dir {run_dir}" in output
+    assert_gone(children)
+
+    done = imagenet_think("build", write_config(tmp_path), "--run-dir", run_dir)
+    assert done.returncode == 0, done.stderr
+    assert sums(run_dir) == undisturbed
+    assert_asked_again_only_what_was_in_flight(tmp_path / "asked.log", allowance=2 * 2)
+
+
+def assert_asked_again_only_what_was_in_flight(log: Path, allowance: int) -> None:
+    """Beyond one request each, at most those in flight and in the open part when the build was stopped."""
+    asked = collections.Counter(log.read_text().splitlines())
+    assert sum(asked.values()) - len(asked) <= allowance
+
+
+@pytest.mark.slow
+def test_stage_verbs_one_by_one_give_the_same_dataset(tmp_path: Path, undisturbed: str, imagenet_think: Run) -> None:
+    config, run_dir = write_config(tmp_path), tmp_path / "run"
+    early = imagenet_think("select", config, "--run-dir", run_dir)
+    assert early.returncode == 1
+    assert "run imagenet-think index first" in early.stderr
+    assert "Traceback" not in early.stderr
+    for verb in ("index", "select", "generate", "pack"):
+        done = imagenet_think(verb, config, "--run-dir", run_dir)
+        assert done.returncode == 0, done.stderr
+    assert sums(run_dir) == undisturbed
+    verified = imagenet_think("verify", run_dir / "dataset", "--json")
+    assert verified.returncode == 0
+    assert json.loads(verified.stdout)["faults"] == []
+
+
+@pytest.mark.slow
+def test_a_damaged_dataset_is_named_and_exits_with_1(tmp_path: Path, imagenet_think: Run) -> None:
+    config, run_dir = write_config(tmp_path), tmp_path / "run"
+    assert imagenet_think("build", config, "--run-dir", run_dir).returncode == 0
+    shard = min((run_dir / "dataset" / "data").glob("*.tar"))
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    shard.write_bytes(data)
+    done = imagenet_think("verify", run_dir / "dataset")
+    assert done.returncode == 1
+    assert f"FAULT  data/{shard.name}" in done.stderr

@@ -1,0 +1,85 @@
+"""Screening over processes: every reference comes back once, in order, with the verdict that one process gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipeline.screening import Unusable, screen, screen_all
+from pipeline.screening.parallel import BATCH
+from schemas.config import ScreeningConfig
+from schemas.errors import SourceError
+from schemas.image import ImageFacts, ImageRef
+from schemas.rejection import Rejection, RejectReason
+from tests.pipeline.screening.pictures import encode, photograph
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A source of files in one folder."""
+
+    root: Path
+    form: str = "folder"
+
+    def scan(self) -> Iterator[ImageRef | Rejection]:
+        for number, path in enumerate(sorted(self.root.iterdir())):
+            name, size = path.name, path.stat().st_size
+            yield ImageRef(image_id=f"n00000001_{number}", wnid="n00000001", container=name, offset=0, size=size)
+
+    def read(self, ref: ImageRef) -> bytes:
+        try:
+            return (self.root / ref.container).read_bytes()
+        except OSError as error:
+            raise SourceError(f"{ref.container}: cannot be read", "restore it") from error
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    root = tmp_path_factory.mktemp("photographs")
+    kinds = [encode(photograph(seed)) for seed in range(4)]
+    kinds += [b"", b"<html>", kinds[0][:-50], encode(photograph(size=(50, 50))), encode(photograph(), "PNG")]
+    for number in range(2 * BATCH + 7):
+        (root / f"{number:04}.JPEG").write_bytes(kinds[number % len(kinds)])
+    return Folder(root)
+
+
+def references(folder: Folder) -> list[ImageRef]:
+    return [entry for entry in folder.scan() if isinstance(entry, ImageRef)]
+
+
+def test_verdicts_do_not_depend_on_the_number_of_workers(folder: Folder) -> None:
+    refs = references(folder)
+    expected = [(ref, screen(folder.read(ref), ScreeningConfig())) for ref in refs]
+    assert list(screen_all(folder, refs, ScreeningConfig(workers=1))) == expected
+    assert list(screen_all(folder, refs, ScreeningConfig(workers=2))) == expected
+    assert {type(verdict) for _, verdict in expected} == {ImageFacts, Unusable}
+
+
+def test_an_image_that_cannot_be_read_is_unreadable_and_stops_nothing(folder: Folder) -> None:
+    refs = references(folder)[:3]
+    refs.insert(1, ImageRef(image_id="n00000001_999", wnid="n00000001", container="gone.JPEG", offset=0, size=1))
+    verdicts = [verdict for _, verdict in screen_all(folder, refs, ScreeningConfig(workers=1))]
+    assert verdicts[1] == Unusable(RejectReason.UNREADABLE, "gone.JPEG: cannot be read")
+    assert all(isinstance(verdict, ImageFacts) for verdict in (verdicts[0], *verdicts[2:]))
+
+
+def test_references_are_drawn_only_as_verdicts_are_taken(folder: Folder) -> None:
+    drawn = 0
+
+    def counted() -> Iterator[ImageRef]:
+        nonlocal drawn
+        for ref in references(folder):
+            drawn += 1
+            yield ref
+
+    next(screen_all(folder, counted(), ScreeningConfig(workers=1)))
+    assert drawn == BATCH
+
+
+def test_no_references_give_no_verdicts(folder: Folder) -> None:
+    assert list(screen_all(folder, [], ScreeningConfig(workers=1))) == []
