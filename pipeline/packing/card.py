@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from importlib import resources
 from typing import Any
@@ -28,10 +29,7 @@ _SIZE_CATEGORIES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"),
 
 def render_card(manifest: DatasetManifest, prompt: Prompt) -> bytes:
     """The dataset's ``README.md``."""
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 - Markdown
-    environment.filters["count"] = "{:,}".format
-    template = environment.from_string(resources.files(__package__).joinpath(_TEMPLATE).read_text("utf-8"))
-    text = template.render(
+    text = _load_template().render(
         front_matter=yaml.safe_dump(_front_matter(manifest, prompt), sort_keys=False, allow_unicode=True, width=120),
         manifest=manifest,
         prompt=prompt,
@@ -88,6 +86,13 @@ def read_front_matter(card: str) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise ValueError("the card's YAML is no mapping")  # noqa: TRY004 - one error for all that is wrong with it
     return fields
+
+
+@functools.cache
+def _load_template() -> jinja2.Template:
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 - Markdown
+    environment.filters["count"] = "{:,}".format
+    return environment.from_string(resources.files(__package__).joinpath(_TEMPLATE).read_text("utf-8"))
 
 
 def _front_matter(manifest: DatasetManifest, prompt: Prompt) -> dict[str, Any]:

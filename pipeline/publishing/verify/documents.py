@@ -47,12 +47,12 @@ _SUM_LINE = re.compile(r"([0-9a-f]{64})  ([^\n]+)\n")
 
 def read_manifest(root: Path, findings: Findings) -> DatasetManifest | None:
     """Read the manifest, and check everything about it that can be told from itself."""
-    try:
-        data = (root / MANIFEST_FILE).read_bytes()
-        manifest = DatasetManifest.model_validate_json(data)
-    except FileNotFoundError:
+    if not (root / MANIFEST_FILE).is_file():
         findings.blame(MANIFEST_FILE, "is missing: packing did not finish, or this is no dataset; pack again")
         return None
+    data = (root / MANIFEST_FILE).read_bytes()
+    try:
+        manifest = DatasetManifest.model_validate_json(data)
     except ValidationError as error:
         detail = error.errors(include_url=False)[0]
         findings.blame(MANIFEST_FILE, f"cannot be read, {'.'.join(map(str, detail['loc']))}: {detail['msg']}")
@@ -186,7 +186,4 @@ def _walk(root: Path) -> Iterator[tuple[str, bool]]:
 
 
 def _read_text(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8", "replace")
-    except FileNotFoundError:
-        return ""
+    return path.read_bytes().decode("utf-8", "replace") if path.is_file() else ""

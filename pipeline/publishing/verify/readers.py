@@ -57,7 +57,7 @@ def read_back(
     that folder cannot be written), and removes it.
     """
     for name, read in READERS.items():
-        with progress.task(name, manifest.packed, "rows") as task:
+        with progress.task(f"read with {name}", manifest.packed, "rows") as task:
             fault = _compare(read, (root, manifest), shards, task)
         if fault is None:
             findings.count(f"rows read by {name}", manifest.packed)
