@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from pipeline.files import write_atomic
 from pipeline.generation import GenerationJob, TeacherSetup, generate_pairs, read_results, set_up_teachers
 from pipeline.packing import PackInputs, pack
+from pipeline.packing.sidecars import MANIFEST_FILE
 from pipeline.progress import Progress, Silent
 from pipeline.publishing.verify import VerifyReport, verify_dataset
 from pipeline.rundir import RunDirectory, check_run, open_run
@@ -202,8 +205,11 @@ def _note_time(build: Build, stage: Stage, began: float) -> None:
 
 
 def _dataset_digest(run: RunDirectory) -> str:
-    path = run.dataset / "manifest.json"
-    return DatasetManifest.model_validate_json(path.read_bytes()).sha256 if path.exists() else ""
+    """The manifest's own digest; empty when there is no manifest, or none that can be read."""
+    try:
+        return DatasetManifest.model_validate_json((run.dataset / MANIFEST_FILE).read_bytes()).sha256
+    except (FileNotFoundError, ValidationError):
+        return ""
 
 
 def _require(done: bool, build: Build, stage: Stage, earlier: Stage) -> None:  # noqa: FBT001 - reads as a sentence

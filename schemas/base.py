@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-ImageId = Annotated[str, StringConstraints(pattern=r"^n[0-9]{8}_[0-9]+$")]
+ImageId = Annotated[str, StringConstraints(pattern=r"^n[0-9]{8}_[0-9]{1,12}$")]
 """The original ImageNet stem, e.g. ``n00005787_11054``. Never a row number."""
 
 Wnid = Annotated[str, StringConstraints(pattern=r"^n[0-9]{8}$")]

@@ -30,7 +30,7 @@ EXCLUDED_FROM_FINGERPRINT: dict[str, str] = {
     "concurrency, parallel sizes, memory share": "they move work about and change no request",
 }
 
-_STEM = re.compile(r"(n[0-9]{8})_(?:\1_)?([0-9]+)")
+_STEM = re.compile(r"(n[0-9]{8})_(?:\1_)?([0-9]{1,12})")
 
 
 def parse_image_stem(stem: str) -> tuple[str, str] | None:

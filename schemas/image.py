@@ -47,7 +47,7 @@ class ImageFacts(Contract):
     """The file is a gzip stream around the image."""
     greyscale: bool
     normalised: tuple[str, ...]
-    """What had to be done to make it upright 8-bit sRGB; empty when the JPEG can go to a teacher as it is."""
+    """What had to be done to make the decoded pixels upright 8-bit sRGB; empty when they are so already."""
 
 
 class SelectedImage(Contract):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +11,8 @@ from dataclasses import dataclass
 from PIL import Image
 
 from pipeline.screening import open_picture
-from pipeline.sources.base import Source
+from pipeline.sources import Source, read_checked
 from pipeline.workers import resolve_workers
-from schemas.errors import SourceError
 from schemas.image import SelectedImage
 
 
@@ -25,21 +23,6 @@ class Prepared:
     selected: SelectedImage
     picture: Image.Image
     """Upright, 8-bit, RGB."""
-
-
-def read_checked(source: Source, selected: SelectedImage) -> bytes:
-    """Read an image's bytes and hold them against what screening saw.
-
-    Raises:
-        SourceError: the file is gone, or its bytes are others.
-    """
-    data = source.read(selected.ref)
-    if hashlib.sha256(data).hexdigest() != selected.facts.sha256:
-        raise SourceError(
-            f"{selected.ref.image_id}: the bytes at {selected.ref.container} changed since they were screened",
-            "restore the source, or start a new run directory",
-        )
-    return data
 
 
 def prepare(source: Source, selected: SelectedImage) -> Prepared:

@@ -19,14 +19,12 @@ from pipeline.packing.partition import spool_completions, spool_entries
 from pipeline.packing.shards import ShardJob, count_workers, find_receipt, write_shard
 from pipeline.packing.sidecars import (
     CARD_FILE,
-    INFO_FILE,
     MANIFEST_FILE,
     REJECTIONS_FILE,
     SCHEMA_FILE,
     SUMS_FILE,
-    render_info,
     render_manifest,
-    render_schema,
+    render_sidecars,
     render_sums,
 )
 from pipeline.packing.spool import Spool
@@ -127,7 +125,7 @@ def _write_documents(
 ) -> DatasetManifest:
     """Write everything that is not a shard, the manifest last."""
     rejections = out.parent / WORK_DIRECTORY / REJECTIONS_FILE
-    sidecars = {INFO_FILE: render_info(shards), SCHEMA_FILE: render_schema()}
+    sidecars = render_sidecars(shards)
     files = {path: hashlib.sha256(data).hexdigest() for path, data in sidecars.items()}
     files[REJECTIONS_FILE] = sha256_of(rejections)
     manifest = DatasetManifest(

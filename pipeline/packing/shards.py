@@ -11,14 +11,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pipeline.files import atomic_writer, write_atomic
-from pipeline.generation.prepare import read_checked
 from pipeline.packing.inputs import Parse
 from pipeline.packing.layout import ShardPlan
 from pipeline.packing.records import Entry, build_pair, build_record, serialise_sample
 from pipeline.packing.spool import SpoolReader
 from pipeline.packing.tarball import END_OF_ARCHIVE
 from pipeline.screening import as_jpeg
-from pipeline.sources.base import Source
+from pipeline.sources import Source, read_checked
 from pipeline.workers import resolve_workers
 from prompts import Prompt
 from schemas.base import Contract, Sha256

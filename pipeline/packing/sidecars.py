@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.packing.layout import SPLITS
+from pipeline.taxonomy import read_wordnet_licence
 from schemas.derived import JSON_SCHEMA_ID, json_schema
 from schemas.image import Split
 from schemas.manifest import DatasetManifest, ShardEntry
@@ -17,11 +18,16 @@ CARD_FILE = "README.md"
 INFO_FILE = "_info.json"
 REJECTIONS_FILE = "rejections.parquet"
 SCHEMA_FILE = f"schema/{JSON_SCHEMA_ID}.schema.json"
+WORDNET_FILE = "LICENSE-WORDNET.txt"
 
 
-def render_schema() -> bytes:
-    """The record's JSON schema."""
-    return _render_json(json_schema())
+def render_sidecars(shards: tuple[ShardEntry, ...]) -> dict[str, bytes]:
+    """The side files that follow from the shards and the models alone, by path."""
+    return {
+        INFO_FILE: render_info(shards),
+        SCHEMA_FILE: _render_json(json_schema()),
+        WORDNET_FILE: read_wordnet_licence(),
+    }
 
 
 def render_info(shards: tuple[ShardEntry, ...]) -> bytes:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from pipeline.taxonomy.table import RELEASES, Synset, Taxonomy, load_taxonomy
+from pipeline.taxonomy.table import RELEASES, Synset, Taxonomy, load_taxonomy, read_wordnet_licence
 
-__all__ = ["RELEASES", "Synset", "Taxonomy", "load_taxonomy"]
+__all__ = ["RELEASES", "Synset", "Taxonomy", "load_taxonomy", "read_wordnet_licence"]

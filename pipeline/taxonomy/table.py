@@ -110,6 +110,11 @@ def load_taxonomy() -> Taxonomy:
     return parse_table(gzip.decompress(packed))
 
 
+def read_wordnet_licence() -> bytes:
+    """WordNet's licence, which must go with every copy of its lemmas and definitions."""
+    return resources.files("pipeline.taxonomy").joinpath("WORDNET-3.0-LICENSE.txt").read_bytes()
+
+
 def format_table(synsets: Iterable[Synset], notice: Iterable[str]) -> bytes:
     """Write synsets as tab-separated text, ordered by wnid, under a licence notice in comment lines."""
     lines = [f"# {line}".rstrip() for line in notice]

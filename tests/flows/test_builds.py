@@ -100,9 +100,7 @@ def test_a_second_start_does_nothing_and_says_the_same(tmp_path: Path, undisturb
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)], ids=str
-)
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)], ids=str)
 def test_a_stopped_build_leaves_no_process_and_its_next_start_loses_nothing(
     sent: signal.Signals, code: int, tmp_path: Path, undisturbed: str, imagenet_think: Run
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -40,19 +41,19 @@ def test_the_printed_lines_read_the_dataset_typed_in_both_modes(demo: tuple[Path
     lines = [line.strip() for line in demo[1].splitlines() if re.match(r"    (from|rows) ", line)]
     assert len(lines) == 3
     importing, reading, streaming = lines
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     exec(f"{importing}\n{reading}".replace("split=", f"cache_dir={str(tmp_path)!r}, split="), names)
     rows = names["rows"]
     exec(f"{importing}\n{streaming}", names)
     stream = names["rows"]
-    assert rows.features == stream.features == record_features()  # type: ignore[attr-defined]
-    first, streamed = next(iter(rows)), next(iter(stream))  # type: ignore[call-overload]
+    assert rows.features == stream.features == record_features()
+    first, streamed = next(iter(rows)), next(iter(stream))
     assert first["json"] == streamed["json"]
     assert isinstance(first["jpg"], Image.Image)
     assert first["jpg"].size == (first["json"]["width"], first["json"]["height"])
     assert isinstance(first["cls"], int)
     assert [pair["engine"] for pair in first["json"]["pairs"]] == ["pixels", "pixels"]
-    assert len(rows) == sum(1 for _ in stream)  # type: ignore[arg-type, attr-defined]
+    assert len(rows) == sum(1 for _ in stream)
 
 
 def test_no_text_knows_its_label(demo: tuple[Path, str], tmp_path: Path) -> None:
@@ -71,4 +72,6 @@ def test_the_card_says_that_no_model_wrote_the_texts(demo: tuple[Path, str]) -> 
 def test_another_folder_gives_the_same_bytes(demo: tuple[Path, str], tmp_path: Path, imagenet_think: Run) -> None:
     again = imagenet_think("demo", "--out", tmp_path / "again", "--quiet")
     assert again.returncode == 0, again.stderr
-    assert (tmp_path / "again" / "dataset" / "SHA256SUMS").read_text() == (demo[0] / "dataset" / "SHA256SUMS").read_text()
+    assert (tmp_path / "again" / "dataset" / "SHA256SUMS").read_text() == (
+        demo[0] / "dataset" / "SHA256SUMS"
+    ).read_text()

@@ -26,9 +26,9 @@ from pipeline.packing.sidecars import (
     REJECTIONS_FILE,
     SCHEMA_FILE,
     SUMS_FILE,
-    render_info,
+    WORDNET_FILE,
     render_manifest,
-    render_schema,
+    render_sidecars,
     shards_by_split,
 )
 from pipeline.publishing.verify.report import Findings
@@ -38,7 +38,7 @@ from schemas.manifest import DatasetManifest
 from schemas.record import RECORD_VERSION
 from schemas.rejection import Rejection
 
-SIDE_FILES = (INFO_FILE, REJECTIONS_FILE, SCHEMA_FILE)
+SIDE_FILES = (INFO_FILE, REJECTIONS_FILE, SCHEMA_FILE, WORDNET_FILE)
 HOUSEKEEPING = (".git", ".cache", ".gitattributes")
 """What git and the hub's client leave beside a copy."""
 
@@ -100,7 +100,7 @@ def check_side_files(root: Path, manifest: DatasetManifest, findings: Findings) 
     for path in SIDE_FILES:
         if (root / path).is_file() and sha256_of(root / path) != manifest.files.get(path):
             findings.blame(path, "has another checksum than the manifest says")
-    for path, data in ((INFO_FILE, render_info(manifest.shards)), (SCHEMA_FILE, render_schema())):
+    for path, data in render_sidecars(manifest.shards).items():
         if (root / path).is_file() and (root / path).read_bytes() != data:
             findings.blame(path, "does not say what the manifest and the record's model say")
     if (root / REJECTIONS_FILE).is_file():

@@ -257,7 +257,7 @@ def test_a_run_killed_at_any_write_is_finished_by_the_next(
         pack(inputs, other.out, Silent())
         assert digests(other.out) == digests(world.out)
     # the work's own rejections, three shards with receipts, the dataset's rejections, five documents
-    assert renames == 13
+    assert renames == 14
 
 
 def test_another_shape_leaves_nothing_of_the_old_one(world: World, tmp_path: Path) -> None:
