@@ -21,7 +21,7 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
     removed and whatever stood at ``path`` stays.
 
     Raises:
-        OSError: the disk is full or the directory cannot be written.
+        OSError: the disk is full or the directory cannot be written; the error names the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
@@ -32,6 +32,10 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         temporary.replace(path)
         sync_directory(path.parent)
+    except OSError as error:
+        # writes and syncs fail without saying on which file
+        error.filename = error.filename or str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

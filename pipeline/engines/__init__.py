@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable
 
 from pipeline.engines.base import Engine, EngineInfo, EngineReply, EngineRequest
@@ -20,7 +21,7 @@ def create_engine(config: EngineConfig, teacher: TeacherSpec, render: Render) ->
     """Start the engine that a configuration names for a teacher.
 
     Raises:
-        ConfigError: a custom factory cannot be imported.
+        ConfigError: a custom factory cannot be imported, or does not take the options.
         EngineError: the engine does not start.
     """
     match config:
@@ -29,7 +30,16 @@ def create_engine(config: EngineConfig, teacher: TeacherSpec, render: Render) ->
 
             return Pixels(teacher, render)
         case CustomEngine():
-            return _find_factory(config.factory)(teacher, render, **config.options)
+            return _call_factory(config, teacher, render)
+
+
+def _call_factory(config: CustomEngine, teacher: TeacherSpec, render: Render) -> Engine:
+    factory = _find_factory(config.factory)
+    try:
+        inspect.signature(factory).bind(teacher, render, **config.options)
+    except TypeError as error:
+        raise ConfigError(f"engine factory {config.factory}: {error}", "mend the engine's options") from error
+    return factory(teacher, render, **config.options)
 
 
 def _find_factory(name: str) -> Callable[..., Engine]:

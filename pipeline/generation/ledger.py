@@ -34,13 +34,14 @@ class LedgerWriter:
         self._name = uuid.uuid4().hex
         self._parts = 0
         self._buffer: list[Completion] = []
-        self._full = asyncio.Event()
+        self._due = asyncio.Event()
+        self._closing = False
 
     def add(self, completion: Completion) -> None:
         """Take one row; it is on disk when the current part closes."""
         self._buffer.append(completion)
         if len(self._buffer) >= self._part_rows:
-            self._full.set()
+            self._due.set()
 
     @contextlib.asynccontextmanager
     async def rolling(self) -> AsyncIterator[None]:
@@ -51,19 +52,19 @@ class LedgerWriter:
         """
         try:
             async with asyncio.TaskGroup() as group:
-                roller = group.create_task(self._roll())
+                group.create_task(self._roll())
                 yield
-                roller.cancel()
+                self._closing = True
+                self._due.set()
         finally:
             self._close_part()
 
     async def _roll(self) -> None:
-        while True:
+        while not self._closing:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), self._part_seconds)
-            self._full.clear()
-            # shielded: a part that is being written when the run is cancelled is finished, not written twice
-            await asyncio.shield(asyncio.to_thread(self._close_part))
+                await asyncio.wait_for(self._due.wait(), self._part_seconds)
+            self._due.clear()
+            await asyncio.to_thread(self._close_part)
 
     def _close_part(self) -> None:
         rows, self._buffer = self._buffer, []

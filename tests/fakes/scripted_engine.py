@@ -31,11 +31,6 @@ DEATHS: Counter[str] = Counter()
 """Deaths so far in this process, by image: a restarted engine does not die of the same image again."""
 
 
-def create(teacher: TeacherSpec, render: Any, **options: Any) -> ScriptedEngine:
-    """The factory that a configuration names: ``tests.fakes.scripted_engine:create``."""
-    return ScriptedEngine(teacher, render, **options)
-
-
 class ScriptedEngine:
     def __init__(
         self,
@@ -129,3 +124,7 @@ class ScriptedEngine:
             descriptor = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             os.write(descriptor, line)
             os.close(descriptor)
+
+
+create = ScriptedEngine
+"""The factory that a configuration names: ``tests.fakes.scripted_engine:create``."""
