@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
+import platform
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from benchmarks.harness import Comparison, format_table
+from benchmarks.harness import Comparison, Scale, format_table
 from benchmarks.suite import BENCHMARKS, run_benchmarks
 
 
@@ -19,11 +22,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     unknown = [name for name in options.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"there is no benchmark {unknown[0]!r}; known are {', '.join(BENCHMARKS)}")
+    scale: Scale = "quick" if options.quick else "full"
     comparisons: list[Comparison] = []
-    for comparison in run_benchmarks(options.names or BENCHMARKS, "quick" if options.quick else "full"):
+    for comparison in run_benchmarks(options.names or BENCHMARKS, scale):
         print(f"measured: {comparison.what}", file=sys.stderr, flush=True)
         comparisons.append(comparison)
+    print(f"{_describe_machine()}, {scale} scale")
+    print("Rates: above 1 we are faster. Memory: at 1 it does not grow with the data. In brackets: all rounds.\n")
     print(format_table(comparisons))
+
+
+def _describe_machine() -> str:
+    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    model = models[0].partition(": ")[2] if models else platform.machine()
+    return f"{model}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def write_source(path: Path, pictures: Iterable[bytes]) -> None:
 
 def configure(source: Path, images: int, workers: int) -> BuildConfig:
     """A build of all images of a source; 0 workers take one per core."""
-    engine = CustomEngine(kind="custom", factory="benchmarks.instant_engine:create")
+    engine = CustomEngine(kind="custom", factory="benchmarks.instant_engine:create", options={})
     return BuildConfig(
         source=SourceConfig(path=source, form="tar"),
         screening=ScreeningConfig(workers=workers),

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Iterator
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def compare(scale: Scale, directory: Path) -> Iterator[Comparison]:
     appends = _append_rounds(count, APPENDS[scale], parquet, lines)
     yield race("ledger: append", "rows/s", "JSON lines, write and fsync per part", appends)
     ids = [_image_id(number) for number in range(count)]
-    turn = Round(count, lambda: _pending_in_ledger(parquet, ids), lambda: _pending_in_lines(lines, ids))
+    turn = Round(count, partial(_pending_in_ledger, parquet, ids), partial(_pending_in_lines, lines, ids))
     yield race("ledger: pending set", "rows/s", "JSON lines into a dict", repeat(turn, READS[scale]))
 
 
@@ -48,7 +49,7 @@ def _append_rounds(count: int, rounds: int, parquet: Path, lines: Path) -> Itera
     share = count // rounds
     for first in range(0, count, share):
         rows = [_make_row(number) for number in range(first, first + share)]
-        yield Round(share, lambda rows=rows: _append(parquet, rows), lambda rows=rows: _append_lines(lines, rows))
+        yield Round(share, partial(_append, parquet, rows), partial(_append_lines, lines, rows))
 
 
 def _append(directory: Path, rows: list[Completion]) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.builds import TEACHERS, configure
@@ -17,20 +18,22 @@ from pipeline import stages
 def main(source: str, images: str, workers: str, run_dir: str) -> None:
     """Build from a source to a packed dataset, measuring stage by stage."""
     build = stages.open_build(configure(Path(source), int(images), int(workers)), Path(run_dir))
-    peaks = {}
-    with PeakMemory() as memory:
-        stages.index(build)
-    peaks["index"] = memory.bytes
-    with PeakMemory() as memory:
-        stages.select(build)
-    peaks["select"] = memory.bytes
-    with PeakMemory() as memory:
+
+    def generate() -> None:
         for teacher in TEACHERS:
             stages.generate(build, teacher)
-    peaks["generate"] = memory.bytes
-    with PeakMemory() as memory:
-        stages.pack_dataset(build)
-    peaks["pack"] = memory.bytes
+
+    work: dict[str, Callable[[], object]] = {
+        "index": lambda: stages.index(build),
+        "select": lambda: stages.select(build),
+        "generate": generate,
+        "pack": lambda: stages.pack_dataset(build),
+    }
+    peaks = {}
+    for stage, run in work.items():
+        with PeakMemory() as memory:
+            run()
+        peaks[stage] = memory.bytes
     print(json.dumps(peaks))
 
 

@@ -38,8 +38,9 @@ class Sample(NamedTuple):
 def compare(scale: Scale, directory: Path) -> Iterator[Comparison]:
     """Write one shard's worth of photographs with two pairs each, in one process.
 
-    First from records that lie ready in memory, then by the whole stage: read selection and ledger, check each picture's
-    bytes, parse, validate, write. ``ShardWriter`` always gets records from memory. Ours digests and syncs what it writes.
+    First from records that lie ready in memory, then by the whole stage: read selection and ledger, check each
+    picture's bytes, parse, validate, write. ``ShardWriter`` always gets records from memory, and neither digests nor
+    syncs what it writes, as ours does, unless it is told to.
     """
     build = _prepare_build(directory, IMAGES[scale])
     stages.pack_dataset(build)

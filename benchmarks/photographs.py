@@ -40,12 +40,17 @@ def cut_photographs(count: int) -> list[bytes]:
     generator = np.random.default_rng(0)
     photographs = [_load(package, file) for package, files in PHOTOGRAPHS.items() for file in files]
     crops = (_crop(photographs[number % len(photographs)], (WIDTH, HEIGHT), generator) for number in range(count))
-    return [simplejpeg.encode_jpeg(crop, QUALITY, colorsubsampling="420") for crop in crops]
+    return [_encode(crop, QUALITY) for crop in crops]
 
 
 def make_picture(number: int, size: tuple[int, int] = (256, 240)) -> bytes:
     """A JPEG of soft coloured patches, no near-duplicate of another number's, in half a millisecond."""
-    return simplejpeg.encode_jpeg(_crop(_patchwork(), size, np.random.default_rng(number)), 85)
+    return _encode(_crop(_patchwork(), size, np.random.default_rng(number)), 85)
+
+
+def _encode(picture: Pixels, quality: int) -> bytes:
+    encoded: bytes = simplejpeg.encode_jpeg(picture, quality, "RGB", "420")
+    return encoded
 
 
 def _crop(picture: Pixels, size: tuple[int, int], generator: np.random.Generator) -> Pixels:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 
@@ -23,7 +24,7 @@ ROUNDS = {"tiny": 1, "quick": 3, "full": 9}
 def compare(scale: Scale, directory: Path) -> Iterator[Comparison]:  # noqa: ARG001 - every benchmark's signature
     """Judge and measure photographs of ImageNet's usual size and weight, on one core's time."""
     images = cut_photographs(IMAGES[scale])
-    turn = Round(len(images), lambda: _screen(images), lambda: _decode(images))
+    turn = Round(len(images), partial(_screen, images), partial(_decode, images))
     rounds = repeat(turn, ROUNDS[scale])
     yield race("screen photographs", "images/s/core", "Pillow decode", rounds, time.process_time)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import shutil
 import socket
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
@@ -14,9 +15,12 @@ from flows import environment
 
 environment.prepare_environment()
 
+import httpx  # noqa: E402
+from prefect.exceptions import PrefectException  # noqa: E402
 from prefect.settings import (  # noqa: E402
     PREFECT_API_URL,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_HOME,
     temporary_settings,
 )
 
@@ -27,6 +31,12 @@ SECONDS_TO_START = 180.0
 
 SECONDS_TO_STOP = 10.0
 
+LOG_FILE = "server.log"
+"""In the server's home: what it complains of, which a build says in its own words."""
+
+ROOM = 4 * 2**20
+"""Bytes of disk that the server's database needs at least, for a build's few rows and its journal."""
+
 
 @contextlib.contextmanager
 def orchestrator() -> Iterator[None]:
@@ -35,35 +45,37 @@ def orchestrator() -> Iterator[None]:
     Heartbeats are off with our own, since nobody watches them and each sync flow would wait a second to stop them.
 
     Raises:
-        ImageNetThinkError: our own server does not start.
+        ImageNetThinkError: the server does not start, or fails on the way.
+        OSError: its disk is full.
     """
     if not environment.is_embedded():
-        yield
+        with _failures_explained(PREFECT_API_URL.value() or ""):
+            yield
         return
-    with _serve() as url, temporary_settings({PREFECT_API_URL: url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    with (
+        _serve() as url,
+        _failures_explained(url),
+        temporary_settings({PREFECT_API_URL: url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+    ):
         yield
 
 
 @contextlib.contextmanager
 def _serve() -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    home = PREFECT_HOME.value()
+    home.mkdir(parents=True, exist_ok=True)
+    with socket.create_server(("127.0.0.1", 0)) as listener, (home / LOG_FILE).open("ab") as log:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
         server = subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, "-m", "flows.server", str(listener.fileno())],
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
             pass_fds=[listener.fileno()],
             start_new_session=True,  # Ctrl-C is for the build, which still has to report to it
         )
     try:
-        try:
-            # the socket listens already, so this waits until the server answers
-            urllib.request.urlopen(f"{url}/health", timeout=SECONDS_TO_START).close()  # noqa: S310 - loopback
-        except (urllib.error.URLError, OSError) as error:
-            raise ImageNetThinkError(
-                f"the embedded Prefect server does not start ({error})",
-                "try again, or set PREFECT_API_URL to a running server",
-            ) from error
+        _wait_until_it_answers(url)
         yield url
     finally:
         assert server.stdin is not None
@@ -73,3 +85,40 @@ def _serve() -> Iterator[str]:
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+def _wait_until_it_answers(url: str) -> None:
+    try:
+        # the socket listens already, so this one request waits until somebody answers
+        urllib.request.urlopen(f"{url}/health", timeout=SECONDS_TO_START).close()  # noqa: S310 - loopback
+    except OSError as error:
+        raise _explain(url, error) from error
+
+
+@contextlib.contextmanager
+def _failures_explained(url: str) -> Iterator[None]:
+    """Turn the client's complaints about the server into what they are about."""
+    try:
+        yield
+    except (PrefectException, httpx.HTTPError) as error:
+        raise _find_our_own(error) or _explain(url, error) from error
+
+
+def _find_our_own(error: BaseException) -> Exception | None:
+    """The failure that Prefect was about to report when its server failed, too: a full disk hits both."""
+    earlier = error.__cause__ or error.__context__
+    if earlier is None or isinstance(earlier, ImageNetThinkError):
+        return earlier
+    if isinstance(earlier, OSError) and earlier.errno == errno.ENOSPC:
+        return earlier
+    return _find_our_own(earlier)
+
+
+def _explain(url: str, error: Exception) -> Exception:
+    home = PREFECT_HOME.value()
+    if environment.is_embedded() and shutil.disk_usage(home).free < ROOM:
+        return OSError(errno.ENOSPC, "No space left on device", str(home))
+    return ImageNetThinkError(
+        f"the Prefect server at {url} fails ({error})",
+        "what is done is kept; run the same command again, or set PREFECT_API_URL to another server",
+    )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from pipeline.engines import check_engine
 from pipeline.files import write_atomic
 from pipeline.generation import GenerationJob, TeacherSetup, generate_pairs, read_results, set_up_teachers
 from pipeline.packing import PackInputs, pack
@@ -69,10 +70,12 @@ class Build:
         """Meet at once what would stop the build later.
 
         Raises:
-            ConfigError: an unknown teacher, prompt or synset.
+            ConfigError: an unknown teacher, prompt, engine factory or synset.
             SourceError: no images where they should be.
         """
-        _ = self.teachers, self.source
+        _ = self.source
+        for setup in self.teachers:
+            check_engine(setup.config.engine)
         judge_class(self.taxonomy, self.config.selection)
         judge_holdout(self.taxonomy, self.config.selection.holdout, self.config.seed)
 

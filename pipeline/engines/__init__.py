@@ -11,7 +11,7 @@ from schemas.config import CustomEngine, EngineConfig, PixelsEngine
 from schemas.errors import ConfigError
 from schemas.teacher import TeacherSpec
 
-__all__ = ["Engine", "EngineInfo", "EngineReply", "EngineRequest", "Render", "create_engine"]
+__all__ = ["Engine", "EngineInfo", "EngineReply", "EngineRequest", "Render", "check_engine", "create_engine"]
 
 Render = Callable[[str, str], str]
 """Writes (thinking, answer) in a teacher's wire format."""
@@ -33,6 +33,16 @@ def create_engine(config: EngineConfig, teacher: TeacherSpec, render: Render) ->
             return _call_factory(config, teacher, render)
 
 
+def check_engine(config: EngineConfig) -> None:
+    """Meet a misspelt engine before hours of other work are done.
+
+    Raises:
+        ConfigError: a custom factory cannot be imported.
+    """
+    if isinstance(config, CustomEngine):
+        _find_factory(config.factory)
+
+
 def _call_factory(config: CustomEngine, teacher: TeacherSpec, render: Render) -> Engine:
     factory = _find_factory(config.factory)
     try:
@@ -47,5 +57,7 @@ def _find_factory(name: str) -> Callable[..., Engine]:
     try:
         factory: Callable[..., Engine] = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise ConfigError(f"engine factory {name}: {error}", "name an importable module:function") from error
+        raise ConfigError(
+            f"engine factory {name}: {error}", "name a module:function that Python can import (see PYTHONPATH)"
+        ) from error
     return factory

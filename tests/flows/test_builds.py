@@ -159,3 +159,29 @@ def test_a_damaged_dataset_is_named_and_exits_with_1(tmp_path: Path, imagenet_th
     done = imagenet_think("verify", run_dir / "dataset")
     assert done.returncode == 1
     assert f"FAULT  data/{shard.name}" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system takes root")
+@pytest.mark.parametrize("left", [40, 1500], ids=lambda left: f"{left}k-left")
+def test_a_full_disk_is_one_line_and_the_next_start_goes_on(
+    left: int, tmp_path: Path, undisturbed: str, imagenet_think: Run
+) -> None:
+    config, disk = write_config(tmp_path), tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=60m", "tmpfs", disk], check=False).returncode:
+        pytest.skip("this machine does not let root mount a file system")
+    try:
+        assert imagenet_think("index", config, "--run-dir", disk / "run").returncode == 0
+        ballast = disk / "ballast"
+        ballast.write_bytes(bytes(psutil.disk_usage(str(disk)).free - left * 1024))
+        full = imagenet_think("build", config, "--run-dir", disk / "run", "--quiet")
+        assert full.returncode == 1
+        assert "No space left on device; make room on the disk and run the same command again" in full.stderr
+        assert full.stderr.count("\n") == 1
+        ballast.unlink()
+        done = imagenet_think("build", config, "--run-dir", disk / "run")
+        assert done.returncode == 0, done.stderr
+        assert sums(disk / "run") == undisturbed
+    finally:
+        subprocess.run(["umount", disk], check=True)

@@ -42,6 +42,10 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
         (f"source: {{path: empty}}\n{TEACHERS}", "empty"),
         (f"source: {{path: images}}\nprompt: no-such-prompt\n{TEACHERS}", "no-such-prompt"),
         ("source: {path: images}\nteachers: [{name: gpt, engine: {kind: pixels}}]", "gpt"),
+        (
+            f"source: {{path: images}}\n{TEACHERS}".replace("kind: pixels", "kind: custom, factory: no:such"),
+            "engine factory no:such",
+        ),
         (f"source: {{path: images}}\nselection: {{classes: [n99999999]}}\n{TEACHERS}", "n99999999"),
         (f"source: {{path: images}}\nselection: {{holdout: {{subtrees: [n99999999]}}}}\n{TEACHERS}", "n99999999"),
     ],
