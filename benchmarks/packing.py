@@ -36,7 +36,7 @@ class Sample(NamedTuple):
 
 
 def compare(scale: Scale, directory: Path) -> Iterator[Comparison]:
-    """Write one shard's worth of photographs with two pairs each, in one process.
+    """Write photographs with two pairs each to shards, in one process.
 
     First from records that lie ready in memory, then by the whole stage: read selection and ledger, check each
     picture's bytes, parse, validate, write. ``ShardWriter`` always gets records from memory, and neither digests nor

@@ -29,13 +29,13 @@ def _open(config: BuildConfig, run_dir: Path) -> stages.Build:
     return stages.open_build(config, run_dir, PROGRESS.get())
 
 
-@flow(validate_parameters=False)
+@flow
 def index(config: BuildConfig, run_dir: Path) -> None:
     """List what the source holds."""
     stages.index(_open(config, run_dir))
 
 
-@flow(validate_parameters=False)
+@flow
 def select(config: BuildConfig, run_dir: Path) -> None:
     """Draw the images, and make sure that the benchmark does not leak into train."""
     work = _open(config, run_dir)
@@ -43,25 +43,25 @@ def select(config: BuildConfig, run_dir: Path) -> None:
     check_holdout(work.run.selection / SELECTION_FILE)
 
 
-@flow(flow_run_name="generate-{teacher}", validate_parameters=False)
+@flow(flow_run_name="generate-{teacher}")
 def generate(config: BuildConfig, run_dir: Path, teacher: str) -> None:
     """Ask one teacher about every image that is still missing."""
     stages.generate(_open(config, run_dir), teacher)
 
 
-@flow(validate_parameters=False)
+@flow
 def pack(config: BuildConfig, run_dir: Path) -> None:
     """Write the shards."""
     stages.pack_dataset(_open(config, run_dir))
 
 
-@flow(validate_parameters=False)
+@flow
 def verify(config: BuildConfig, run_dir: Path) -> None:
     """Read the packed dataset back."""
     stages.verify(_open(config, run_dir))
 
 
-@flow(validate_parameters=False)
+@flow
 def build(config: BuildConfig, run_dir: Path) -> None:
     """Do whatever is missing, from source to verified dataset."""
     index(config, run_dir)

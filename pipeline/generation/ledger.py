@@ -61,8 +61,10 @@ class LedgerWriter:
 
     async def _roll(self) -> None:
         while not self._closing:
+            # not asyncio.wait_for: in Python 3.11 it swallows a cancellation that comes as its wait ends
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._due.wait(), self._part_seconds)
+                async with asyncio.timeout(self._part_seconds):
+                    await self._due.wait()
             self._due.clear()
             await asyncio.to_thread(self._close_part)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from schemas.errors import ConservationError
 
-BUFFER_BYTES = 64 * 2**20
+BUFFER_BYTES = 16 * 2**20
 """Rows held back before they are appended to their files: few open files, long writes."""
 
 

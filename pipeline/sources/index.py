@@ -27,7 +27,7 @@ REJECTIONS = "rejections.parquet"
 SUMMARY = "index.json"
 """Written last: an index without it was not finished, and is made again."""
 
-_BATCH = 50_000
+_BATCH = 4096
 """Entries that are looked up among the seen ids at a time."""
 
 

@@ -57,6 +57,28 @@ def test_rows_are_kept_when_the_work_fails(tmp_path: Path) -> None:
     assert ids(tmp_path) == ["n00000001_1"]
 
 
+@pytest.mark.parametrize("rows", [9, 10, 11])
+def test_work_that_fails_in_the_turn_in_which_a_part_fills_still_ends(rows: int, tmp_path: Path) -> None:
+    async def run() -> None:
+        writer = LedgerWriter(tmp_path, 10, 3600.0)
+        async with writer.rolling():
+            await asyncio.sleep(0.02)
+            for number in range(rows):
+                writer.add(completion(f"n00000001_{number}", 1))
+            await asyncio.sleep(0)
+            raise RuntimeError("the work failed")
+
+    async def bounded() -> None:
+        # in a task of its own, so that a writer that never ends fails the test instead of holding it up
+        task = asyncio.create_task(run())
+        done, _ = await asyncio.wait([task], timeout=20)
+        assert done, "the writer never ends"
+        assert isinstance(task.exception(), ExceptionGroup)
+
+    asyncio.run(bounded())
+    assert len(ids(tmp_path)) == rows
+
+
 def test_rows_are_kept_when_the_work_is_cancelled(tmp_path: Path) -> None:
     async def run() -> None:
         writer = LedgerWriter(tmp_path, 1000, 3600.0)
