@@ -118,11 +118,13 @@ def demo(
 ) -> None:
     """Build a small dataset from photographs that ship inside Python packages, with the embedded engine."""
     from flows.demo.prepare import prepare_demo  # noqa: PLC0415 - verbs load what they need
+    from flows.demo.sample import describe_first_record  # noqa: PLC0415
 
     settings = prepare_demo(out)
     with _interruptible(f"imagenet-think demo --out {out}"):
         _run_flow("build", settings, out, quiet=quiet)
     _print_result(settings, out)
+    typer.echo("\n" + "\n".join(describe_first_record(out / "dataset")))
 
 
 @app.callback(invoke_without_command=True)

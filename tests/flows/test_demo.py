@@ -31,6 +31,12 @@ def test_it_ends_with_a_table_of_what_happened(demo: tuple[Path, str]) -> None:
         assert line in printed
 
 
+def test_it_shows_a_record_with_an_answer_of_each_teacher(demo: tuple[Path, str]) -> None:
+    shown = demo[1].partition("One of them, ")[2]
+    assert shown.count("tokens of thinking:") == 2
+    assert len(shown.split()) > 100
+
+
 def test_every_kind_of_damage_is_seen(demo: tuple[Path, str]) -> None:
     rejections = pq.read_table(demo[0] / "dataset" / "rejections.parquet")
     expected = {odd.reason for odd in ODD_FILES if odd.reason is not None}
