@@ -128,8 +128,8 @@ def _times(build: Build) -> list[Line]:
         path = build.run.reports / f"generate-{setup.name}.json"
         if path.exists():
             report = GenerationReport.model_validate_json(path.read_bytes())
-            note = f"engine starved {report.starved_share:.1%}"
-            lines.append(Line(f"seconds, generate {setup.name}", f"{report.seconds:.1f}", note))
+            note = f"{setup.name}, engine starved {report.starved_share:.1%}"
+            lines.append(Line("seconds, generate", f"{report.seconds:.1f}", note))
     for stage in ("pack", "verify"):
         lines += _stage_time(build.run.reports, stage)
     return lines

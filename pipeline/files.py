@@ -33,8 +33,8 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
         temporary.replace(path)
         sync_directory(path.parent)
     except OSError as error:
-        # writes and syncs fail without saying on which file
-        error.filename = error.filename or str(path)
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)  # writes and syncs fail without saying on which file
         raise
     finally:
         temporary.unlink(missing_ok=True)
