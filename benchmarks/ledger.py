@@ -16,6 +16,7 @@ from pipeline.generation.ledger import LedgerWriter
 from pipeline.generation.results import LedgerResults
 from pipeline.teachers import GRAMMARS, PARSER_VERSION, load_teacher
 from schemas.completion import Completion, FinishReason, PairStatus, Rung, ThinkingAnswer
+from schemas.identity import GenerationIdentity
 
 ROWS = {"tiny": 200, "quick": 50_000, "full": 500_000}
 APPENDS = {"tiny": 2, "quick": 5, "full": 20}
@@ -29,7 +30,20 @@ MAX_ATTEMPTS = 4
 
 _TEACHER = load_teacher("glm-4.1v-9b-thinking")
 _GRAMMAR = GRAMMARS[_TEACHER.grammar]
-_FINGERPRINT = "0123456789abcdef"
+_IDENTITY = GenerationIdentity(
+    teacher=_TEACHER.name,
+    model=_TEACHER.model,
+    revision="main",
+    dtype="bfloat16",
+    quantization=None,
+    processor={},
+    prompt_sha256="0" * 64,
+    temperature=_TEACHER.sampling.temperature,
+    top_p=_TEACHER.sampling.top_p,
+    top_k=_TEACHER.sampling.top_k,
+    repetition_penalty=_TEACHER.sampling.repetition_penalty,
+    normalisation="1",
+)
 _PENDING_EVERY = 20
 """One row in so many is no valid pair, so that its image is pending."""
 
@@ -74,7 +88,7 @@ def _append_lines(path: Path, rows: list[Completion]) -> int:
 
 
 def _pending_in_ledger(directory: Path, ids: list[str]) -> int:
-    standings = LedgerResults(directory, _TEACHER, _FINGERPRINT, _parse, _TEACHER.sampling.max_tokens).standings
+    standings = LedgerResults(directory, _TEACHER, _IDENTITY, _parse, _TEACHER.sampling.max_tokens).standings
     return sum(image_id not in standings or standings[image_id].is_pending(MAX_ATTEMPTS) for image_id in ids)
 
 
@@ -99,7 +113,7 @@ def _make_row(number: int) -> Completion:
     return Completion(
         image_id=_image_id(number),
         teacher=_TEACHER.name,
-        fingerprint=_FINGERPRINT,
+        fingerprint=_IDENTITY.fingerprint,
         attempt=1,
         rung=Rung.AS_IS,
         seed=number,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib.metadata
+import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -50,7 +51,7 @@ def build(config: ConfigFile, run_dir: RunDir, dry_run: DryRun = False, quiet: Q
     if dry_run:
         _print_plan(settings, run_dir)
         return
-    with _interruptible(f"imagenet-think build {config} --run-dir {run_dir}"):
+    with _interruptible():
         _run_flow("build", settings, run_dir, quiet=quiet)
     _print_result(settings, run_dir)
 
@@ -58,14 +59,14 @@ def build(config: ConfigFile, run_dir: RunDir, dry_run: DryRun = False, quiet: Q
 @app.command()
 def index(config: ConfigFile, run_dir: RunDir, quiet: Quiet = False) -> None:  # noqa: FBT002 - a flag
     """List what the source holds."""
-    with _interruptible(f"imagenet-think index {config} --run-dir {run_dir}"):
+    with _interruptible():
         _run_flow("index", load_config(config), run_dir, quiet=quiet)
 
 
 @app.command()
 def select(config: ConfigFile, run_dir: RunDir, quiet: Quiet = False) -> None:  # noqa: FBT002 - a flag
     """Screen and draw the images, and hold out the benchmark."""
-    with _interruptible(f"imagenet-think select {config} --run-dir {run_dir}"):
+    with _interruptible():
         _run_flow("select", load_config(config), run_dir, quiet=quiet)
 
 
@@ -81,14 +82,14 @@ def generate(
     names = [each.name for each in settings.teachers]
     if teacher is not None and teacher not in names:
         raise ConfigError(f"--teacher {teacher}: not in {config}", f"name one of {', '.join(names)}")
-    with _interruptible(f"imagenet-think generate {config} --run-dir {run_dir}"):
+    with _interruptible():
         _run_flow("generate", settings, run_dir, quiet=quiet, teachers=[teacher] if teacher else names)
 
 
 @app.command()
 def pack(config: ConfigFile, run_dir: RunDir, quiet: Quiet = False) -> None:  # noqa: FBT002 - a flag
     """Write the shards, the card and the manifests."""
-    with _interruptible(f"imagenet-think pack {config} --run-dir {run_dir}"):
+    with _interruptible():
         _run_flow("pack", load_config(config), run_dir, quiet=quiet)
 
 
@@ -102,7 +103,7 @@ def verify(
     from flows.verification import print_report  # noqa: PLC0415 - verbs load what they need
     from pipeline.publishing.verify import verify_dataset  # noqa: PLC0415
 
-    with _interruptible(f"imagenet-think verify {dataset}"):
+    with _interruptible():
         report = verify_dataset(dataset, _make_progress(quiet=quiet or as_json))
     print_report(report, as_json=as_json)
     if report.faults:
@@ -120,8 +121,8 @@ def demo(
     from flows.demo.prepare import prepare_demo  # noqa: PLC0415 - verbs load what they need
     from flows.demo.sample import describe_first_record  # noqa: PLC0415
 
-    settings = prepare_demo(out)
-    with _interruptible(f"imagenet-think demo --out {out}"):
+    with _interruptible():
+        settings = prepare_demo(out)
         _run_flow("build", settings, out, quiet=quiet)
     _print_result(settings, out)
     typer.echo("\n" + "\n".join(describe_first_record(out / "dataset")))
@@ -159,11 +160,15 @@ _REMEDIES = {
     errno.EDQUOT: "make room in your quota and run the same command again; what is done is kept",
     errno.EROFS: "choose a --run-dir that can be written",
     errno.EACCES: "check the permissions and run the same command again",
+    errno.EIO: "look after the disk, then run the same command again; what is done is kept",
+    errno.ENOLCK: "choose a --run-dir on a file system that has locks",
+    errno.EMFILE: "raise the limit of open files (ulimit -n) and run the same command again",
 }
 
 
 @contextlib.contextmanager
-def _interruptible(again: str) -> Iterator[None]:
+def _interruptible() -> Iterator[None]:
+    again = shlex.join(["imagenet-think", *sys.argv[1:]])
     try:
         yield
     except (KeyboardInterrupt, SystemExit) as stop:
@@ -183,7 +188,7 @@ def _run_flow(stage: str, config: BuildConfig, run_dir: Path, *, quiet: bool, te
     from flows.embedded import orchestrator  # noqa: PLC0415
 
     flows.PROGRESS.set(_make_progress(quiet=quiet))
-    with exclusive(run), orchestrator():
+    with exclusive(run, config), orchestrator():
         flows.run(stage, config, run_dir, teachers)
 
 
@@ -210,8 +215,8 @@ def _print_result(config: BuildConfig, run_dir: Path) -> None:
 The dataset is in {dataset}. To read it:
 
     from datasets import load_dataset
-    rows = load_dataset("{dataset}", split="train")
-    rows = load_dataset("{dataset}", split="train", streaming=True)""")
+    rows = load_dataset({str(dataset)!r}, split="train")
+    rows = load_dataset({str(dataset)!r}, split="train", streaming=True)""")
 
 
 def _stderr() -> Console:

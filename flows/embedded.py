@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import http.client
 import shutil
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
@@ -29,6 +31,9 @@ from schemas.errors import ImageNetThinkError  # noqa: E402
 SECONDS_TO_START = 180.0
 """Includes the database's first migration, on a busy laptop."""
 
+SECONDS_TO_ANSWER = 30.0
+"""For a server that somebody else runs, and that should be up."""
+
 SECONDS_TO_STOP = 10.0
 
 LOG_FILE = "server.log"
@@ -45,11 +50,13 @@ def orchestrator() -> Iterator[None]:
     Heartbeats are off with our own, since nobody watches them and each sync flow would wait a second to stop them.
 
     Raises:
-        ImageNetThinkError: the server does not start, or fails on the way.
+        ImageNetThinkError: the server does not start or answer, or fails on the way.
         OSError: its disk is full.
     """
     if not environment.is_embedded():
-        with _failures_explained(PREFECT_API_URL.value() or ""):
+        url = PREFECT_API_URL.value() or ""
+        _assert_answers(url)
+        with _failures_explained(url):
             yield
         return
     with (
@@ -85,6 +92,18 @@ def _serve() -> Iterator[str]:
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+def _assert_answers(url: str) -> None:
+    try:
+        urllib.request.urlopen(f"{url}/health", timeout=SECONDS_TO_ANSWER).close()  # noqa: S310 - the user's own URL
+    except urllib.error.HTTPError as refusal:
+        refusal.close()  # it answers; whether it lets us in is for Prefect's client, which has the key, to find out
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise ImageNetThinkError(
+            f"the Prefect server at {url}, which PREFECT_API_URL names, does not answer ({error})",
+            "start it or correct the URL, or unset PREFECT_API_URL to let the build bring its own",
+        ) from error
 
 
 def _wait_until_it_answers(url: str) -> None:

@@ -4,7 +4,8 @@ The user's own settings win. The values and their reasons:
 
 - analytics and promotional content off: a build says nothing to anyone;
 - logs at CRITICAL when embedded: the command line tells what happens, in its own words, once;
-- the embedded server keeps to the run directory and runs none of the services that only deployments need.
+- the embedded server keeps to the run directory and runs none of the services that only deployments need;
+- the embedded server is asked directly, whatever proxy the user has: a proxy cannot reach this machine's loopback.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ _EMBEDDED = {
 }
 
 
+_LOOPBACK = "127.0.0.1"
+
+
 def is_embedded() -> bool:
     """Whether no Prefect server is named by the environment, so that a build brings its own."""
     return not os.environ.get("PREFECT_API_URL")
@@ -52,7 +56,21 @@ def prepare_environment(home: Path | None = None) -> None:
     settings = dict(_ALWAYS)
     if is_embedded():
         settings |= _EMBEDDED
+        _ask_loopback_directly()
         if home is not None:
             settings["PREFECT_HOME"] = str(home.resolve())
     for name, value in settings.items():
         os.environ.setdefault(name, value)
+
+
+def _ask_loopback_directly() -> None:
+    """Add loopback to what the user's proxy is not asked for, in both spellings: programs differ in which they read."""
+    lower, upper = os.environ.get("no_proxy"), os.environ.get("NO_PROXY")
+    # the spelling that is missing takes the other's hosts, which it would otherwise hide
+    for name, value in (
+        ("no_proxy", upper if lower is None else lower),
+        ("NO_PROXY", lower if upper is None else upper),
+    ):
+        hosts = [host.strip() for host in (value or "").split(",") if host.strip()]
+        # a lone asterisk means every host, but only while it stands alone
+        os.environ[name] = ",".join(hosts if "*" in hosts or _LOOPBACK in hosts else [*hosts, _LOOPBACK])

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -17,9 +19,12 @@ from pipeline.rundir import RunDirectory, check_run
 from pipeline.selection import load_selection
 from pipeline.sources import load_summary
 from pipeline.stages import Build
+from schemas.base import Contract
 from schemas.config import BuildConfig
 from schemas.manifest import DatasetManifest
 from schemas.report import GenerationReport, StageTime
+
+Report = TypeVar("Report", bound=Contract)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +112,9 @@ def _pairs(build: Build) -> list[Line]:
 
 
 def _dataset(build: Build) -> list[Line]:
-    path = build.run.dataset / "manifest.json"
-    if not path.exists():
+    manifest = _load(build.run.dataset / "manifest.json", DatasetManifest)
+    if manifest is None:
         return []
-    manifest = DatasetManifest.model_validate_json(path.read_bytes())
     size = sum(shard.bytes for shard in manifest.shards)
     lost = manifest.selected - manifest.packed
     return [
@@ -125,9 +129,8 @@ def _times(build: Build) -> list[Line]:
     for stage in ("index", "select"):
         lines += _stage_time(build.run.reports, stage)
     for setup in build.teachers:
-        path = build.run.reports / f"generate-{setup.name}.json"
-        if path.exists():
-            report = GenerationReport.model_validate_json(path.read_bytes())
+        report = _load(build.run.reports / f"generate-{setup.name}.json", GenerationReport)
+        if report is not None:
             note = f"{setup.name}, engine starved {report.starved_share:.1%}"
             lines.append(Line("seconds, generate", f"{report.seconds:.1f}", note))
     for stage in ("pack", "verify"):
@@ -136,7 +139,13 @@ def _times(build: Build) -> list[Line]:
 
 
 def _stage_time(reports: Path, stage: str) -> list[Line]:
-    path = reports / f"{stage}.json"
-    if not path.exists():
-        return []
-    return [Line(f"seconds, {stage}", f"{StageTime.model_validate_json(path.read_bytes()).seconds:.1f}")]
+    report = _load(reports / f"{stage}.json", StageTime)
+    return [Line(f"seconds, {stage}", f"{report.seconds:.1f}")] if report is not None else []
+
+
+def _load(path: Path, model: type[Report]) -> Report | None:
+    """A small file, or ``None`` where it is missing or damaged: a summary leaves the line out."""
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None

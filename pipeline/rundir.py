@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.files import write_atomic
+from pipeline.files import TEMPORARY_SUFFIX, write_atomic
 from schemas.base import Contract, canonical_json
 from schemas.config import BuildConfig
 from schemas.errors import RunDirectoryError
 from schemas.loading import dump_config
+
+LOCK_FILE = ".lock"
 
 LAYOUT = 1
 """Raised when the layout of a run directory changes so that an older one cannot be gone on with."""
@@ -60,13 +62,18 @@ class RunDirectory:
         return self.path / "reports"
 
     @property
+    def verified(self) -> Path:
+        """Which state of the dataset was found whole."""
+        return self.path / "verified"
+
+    @property
     def prefect(self) -> Path:
         """The embedded Prefect server's home."""
         return self.path / ".prefect"
 
 
 def open_run(path: Path, config: BuildConfig) -> RunDirectory:
-    """Open a build's directory, or make it. The configuration as last used is kept in ``config.yaml``.
+    """Open a build's directory, or make it.
 
     Raises:
         RunDirectoryError: it belongs to another configuration, is no run directory, or cannot be made.
@@ -79,7 +86,6 @@ def open_run(path: Path, config: BuildConfig) -> RunDirectory:
     identity = RunIdentity(layout=LAYOUT, identity=config.identity())
     if not (path / "run.json").exists():
         write_atomic(path / "run.json", canonical_json(identity.model_dump(mode="json")))
-    write_atomic(path / "config.yaml", dump_config(config).encode())
     return run
 
 
@@ -89,24 +95,32 @@ def check_run(path: Path, config: BuildConfig) -> RunDirectory:
     Raises:
         RunDirectoryError: see :func:`open_run`.
     """
-    if path.exists() and not path.is_dir():
+    try:
+        exists = path.exists()
+    except OSError as error:
+        raise RunDirectoryError(
+            f"{path}: cannot be looked at ({error.strerror})", "choose another --run-dir"
+        ) from error
+    if exists and not path.is_dir():
         raise RunDirectoryError(f"{path}: is a file", "choose another --run-dir")
     marker = path / "run.json"
     if marker.exists():
         _check_identity(marker, config)
-    elif path.is_dir() and any(path.iterdir()):
+    elif path.is_dir() and not all(_is_ours(entry) for entry in path.iterdir()):
         raise RunDirectoryError(f"{path}: holds other files", "choose an empty or new directory as --run-dir")
     return RunDirectory(path)
 
 
 @contextlib.contextmanager
-def exclusive(run: RunDirectory) -> Iterator[None]:
+def exclusive(run: RunDirectory, config: BuildConfig) -> Iterator[None]:
     """Hold a run directory for this process, so that two builds do not work in one by mistake.
+
+    The configuration as last used is kept in ``config.yaml``.
 
     Raises:
         RunDirectoryError: another process holds it.
     """
-    descriptor = os.open(run.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = os.open(run.path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -117,9 +131,15 @@ def exclusive(run: RunDirectory) -> Iterator[None]:
             ) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        write_atomic(run.path / "config.yaml", dump_config(config).encode())
         yield
     finally:
         os.close(descriptor)
+
+
+def _is_ours(entry: Path) -> bool:
+    """Whether a first start that was killed at once may have left this."""
+    return entry.name == LOCK_FILE or entry.name.endswith(TEMPORARY_SUFFIX)
 
 
 def _check_identity(marker: Path, config: BuildConfig) -> None:

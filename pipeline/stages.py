@@ -5,6 +5,7 @@ These are plain functions. The flows call them; so may anyone who wants a build 
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -75,7 +76,7 @@ class Build:
         """
         _ = self.source
         for setup in self.teachers:
-            check_engine(setup.config.engine)
+            check_engine(setup.config.engine, setup.spec)
         judge_class(self.taxonomy, self.config.selection)
         judge_holdout(self.taxonomy, self.config.selection.holdout, self.config.seed)
 
@@ -173,7 +174,7 @@ def pack_dataset(build: Build) -> DatasetManifest:
 
 
 def verify(build: Build) -> VerifyReport | None:
-    """Read the packed dataset back, unless this very dataset was found whole before.
+    """Read the packed dataset back, unless these very files were found whole before.
 
     Returns:
         The report, or ``None`` when there was nothing to do.
@@ -181,9 +182,8 @@ def verify(build: Build) -> VerifyReport | None:
     Raises:
         DatasetError: something is wrong with it; the message holds the first faults.
     """
-    digest = _dataset_digest(build.run)
-    mark = build.run.reports / "verified"
-    if mark.exists() and mark.read_text() == digest:
+    state, mark = _dataset_state(build.run), build.run.verified
+    if mark.exists() and mark.read_text() == state:
         return None
     began = time.monotonic()
     report = verify_dataset(build.run.dataset, build.progress)
@@ -194,7 +194,7 @@ def verify(build: Build) -> VerifyReport | None:
             f"see imagenet-think verify {build.run.dataset}, remove the dataset folder and pack again",
         )
     _note_time(build, Stage.VERIFY, began)
-    write_atomic(mark, digest.encode())
+    write_atomic(mark, state.encode())
     return report
 
 
@@ -213,6 +213,13 @@ def _dataset_digest(run: RunDirectory) -> str:
         return DatasetManifest.model_validate_json((run.dataset / MANIFEST_FILE).read_bytes()).sha256
     except (FileNotFoundError, ValidationError):
         return ""
+
+
+def _dataset_state(run: RunDirectory) -> str:
+    """Digest of what the files say of themselves, so that any change of any of them shows."""
+    files = sorted(path for path in run.dataset.rglob("*") if path.is_file())
+    seen = [[str(path.relative_to(run.dataset)), (stat := path.stat()).st_size, stat.st_mtime_ns] for path in files]
+    return hashlib.sha256(canonical_json([_dataset_digest(run), seen])).hexdigest()
 
 
 def _require(done: bool, build: Build, stage: Stage, earlier: Stage) -> None:  # noqa: FBT001 - reads as a sentence

@@ -10,10 +10,12 @@ from typing import BinaryIO, Self, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from pipeline.files import atomic_writer
 from schemas.base import Contract
 from schemas.derived import arrow_schema
+from schemas.errors import RunDirectoryError
 
 Row = TypeVar("Row", bound=Contract)
 
@@ -38,12 +40,38 @@ def write_rows(path: Path, rows: Iterable[Contract], model: type[Contract]) -> i
         return writer.rows
 
 
-def read_rows(path: Path, model: type[Row], columns: list[str] | None = None) -> Iterator[Row]:
-    """Yield a Parquet file's rows as contracts, in constant memory."""
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(BATCH_ROWS, columns=columns):
+def read_rows(path: Path, model: type[Row]) -> Iterator[Row]:
+    """Yield a Parquet file's rows as contracts, in constant memory.
+
+    Raises:
+        RunDirectoryError: the file is missing, damaged, or holds other rows.
+    """
+    with damage_explained(path), pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(BATCH_ROWS):
             # lax: Arrow gives lists and strings where the contract has tuples and enums
-            yield from (model.model_validate(row, strict=False) for row in batch.to_pylist(maps_as_pydicts="strict"))
+            yield from [model.model_validate(row, strict=False) for row in batch.to_pylist(maps_as_pydicts="strict")]
+
+
+def read_columns(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Read a Parquet file, or some of its columns, and nothing out of the names of its folders.
+
+    Raises:
+        RunDirectoryError: the file is missing or damaged.
+    """
+    with damage_explained(path), pq.ParquetFile(path) as file:
+        return file.read(columns)
+
+
+@contextlib.contextmanager
+def damage_explained(path: Path) -> Iterator[None]:
+    """Turn what a library says of a damaged file of ours into one line with the remedy."""
+    try:
+        yield
+    except (FileNotFoundError, pa.ArrowInvalid, ValidationError) as error:
+        raise RunDirectoryError(
+            f"{path}: missing or damaged ({str(error).splitlines()[0]})",
+            "move it away and run the same command again",
+        ) from error
 
 
 class TableWriter:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
+
+from schemas.errors import ImageNetThinkError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,7 +31,11 @@ def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], worke
     """Apply a picklable function to every item in worker processes and yield the results in the items' order.
 
     Items are drawn only as results are taken, so memory does not grow with their number. With one worker everything
-    runs in this process. An exception of ``function`` is raised here, in its item's turn.
+    runs in this process. An exception of ``function`` is raised here, in its item's turn. An interrupt is for this
+    process alone: its workers finish what they have in hand.
+
+    Raises:
+        ImageNetThinkError: a worker process was killed.
     """
     count = resolve_workers(workers)
     if count == 1:
@@ -38,11 +47,17 @@ def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], worke
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=die_with_parent)
     try:
         for item in items:
-            waiting.append(pool.submit(function, item))
+            with _deaf_to_interrupts():
+                waiting.append(pool.submit(function, item))
             if len(waiting) >= count * (1 + AHEAD_PER_WORKER):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise ImageNetThinkError(
+            "a worker process was killed, usually for want of memory",
+            "what is done is kept; set fewer workers and run the same command again",
+        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -61,3 +76,17 @@ def die_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True, name="die-with-parent").start()
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Block SIGINT in this thread, and for good in the processes that it starts inside.
+
+    Ctrl-C goes to the whole foreground group. A mask is inherited, so that a worker is deaf from its first instruction,
+    and unlike a handler it can be set from any thread.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,7 +1,9 @@
 """The one configuration of a build.
 
 A field marked ``OPERATIONAL`` says where or how fast the work is done; it never changes a byte of the dataset, and may
-differ between two starts of one run. All other fields together are the configuration's *identity*.
+differ between two starts of one run. All other fields together are the configuration's *identity*. One field is
+operational and yet decides which texts are finished, and so what is packed: ``max_tokens``. A limit that is raised
+later must not throw finished work away.
 """
 
 from __future__ import annotations
@@ -27,6 +29,13 @@ class SourceConfig(Contract):
     """Where the user's copy of ImageNet-21k lies."""
 
     path: Annotated[Path, OPERATIONAL]
+    collection: str = "ImageNet-21k"
+    """What the pictures are, in the card's words."""
+    licence: str = (
+        "They belong to their photographers. ImageNet gives access for non-commercial research and education under its "
+        "own terms (<https://www.image-net.org/download.php>), which bind whoever uses them here."
+    )
+    """Of the pictures, in the card's words."""
     form: Annotated[Literal["auto", "tree", "tars", "tar"], OPERATIONAL] = "auto"
     """``tree``: extracted class folders; ``tars``: a folder of per-synset tars; ``tar``: one tar, or a tar of tars."""
 
@@ -36,10 +45,10 @@ class ScreeningConfig(Contract):
 
     min_side: int = Field(default=224, ge=1)
     """Shorter side, in pixels."""
-    max_pixels: int = Field(default=64_000_000, ge=1)
+    max_pixels: int = Field(default=64_000_000, ge=1, le=2**28)
     """Width times height, checked before anything is decoded."""
     max_aspect: float = Field(default=4.0, ge=1)
-    max_bytes: int = Field(default=32 * 2**20, ge=1)
+    max_bytes: int = Field(default=32 * 2**20, ge=1, le=2**30)
     """Size of the file, and of what a gzip stream may unpack to."""
     min_grey_std: float = Field(default=6.0, ge=0)
     """Standard deviation of the grey levels (0-255) below which a picture is blank."""
@@ -84,7 +93,7 @@ class CustomEngine(Contract):
     """An engine of the user's own: a factory ``module:function`` that is called with the teacher and the options."""
 
     kind: Literal["custom"]
-    factory: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")]
+    factory: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.\w+)*:\w+$")]
     options: Annotated[dict[str, Any], Field(default_factory=dict), OPERATIONAL]
 
 
@@ -138,7 +147,7 @@ class BuildConfig(Contract):
     """A whole build, from one YAML file."""
 
     name: Name = "imagenet-think"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     source: SourceConfig
     screening: ScreeningConfig = ScreeningConfig()
     selection: SelectionConfig = SelectionConfig()

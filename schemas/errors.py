@@ -23,6 +23,10 @@ class ImageNetThinkError(Exception):
         self.problem = problem
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple[type[ImageNetThinkError], tuple[str, str]]:
+        """Come back whole from a worker process."""
+        return type(self), (self.problem, self.remedy)
+
 
 class ConfigError(ImageNetThinkError):
     """The configuration cannot be read, or asks for something impossible."""

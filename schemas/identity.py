@@ -24,7 +24,7 @@ FINGERPRINT_SCHEME = 1
 
 EXCLUDED_FROM_FINGERPRINT: dict[str, str] = {
     "seed": "another draw from the same distribution, not another way of generating; the row keeps it",
-    "max_tokens": "a longer limit changes no finished text; unfinished ones are evidence and never count as done",
+    "max_tokens": "a longer limit changes no text that was finished freely; unfinished ones are evidence, never done",
     "attempt, rung": "retries of one request share its fingerprint; the row says which rung made it",
     "engine, versions, devices": "how the model is run is kept in the row; changing a server must not throw work away",
     "concurrency, parallel sizes, memory share": "they move work about and change no request",

@@ -13,9 +13,7 @@ from pydantic_core import ErrorDetails
 
 from schemas.config import BuildConfig, EngineConfig
 from schemas.errors import ConfigError
-
-_MAX_SHOWN = 60
-"""Characters of a wrong value that a message repeats."""
+from schemas.yaml_files import KeyPath, format_key_path, parse_yaml, show
 
 
 def load_config(path: Path) -> BuildConfig:
@@ -32,9 +30,12 @@ def load_config(path: Path) -> BuildConfig:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error})", "name a YAML file in UTF-8") from error
     config = parse_config(text, str(path))
-    location = config.source.path.expanduser()
-    source = config.source.model_copy(update={"path": (path.parent / location).resolve()})
-    return config.model_copy(update={"source": source})
+    try:
+        location = (path.parent / config.source.path.expanduser()).resolve()
+    except (OSError, RuntimeError) as error:
+        given = show(str(config.source.path))
+        raise ConfigError(f"{path}: source.path: {given} was given; {_lower_first(str(error))}") from error
+    return config.model_copy(update={"source": config.source.model_copy(update={"path": location})})
 
 
 def parse_config(text: str, name: str) -> BuildConfig:
@@ -43,12 +44,9 @@ def parse_config(text: str, name: str) -> BuildConfig:
     Raises:
         ConfigError: see :func:`load_config`.
     """
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{name}: not YAML ({_flatten(str(error))})", "mend the line it names") from error
+    data = parse_yaml(text, name)
     if not isinstance(data, dict):
-        raise ConfigError(f"{name}: holds {_shown(data)} where a mapping of settings is expected")
+        raise ConfigError(f"{name}: holds {show(data)} where a mapping of settings is expected")
     return _validate(data, name)
 
 
@@ -58,16 +56,11 @@ def dump_config(config: BuildConfig) -> str:
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
 
-def _validate(data: dict[Any, Any], name: str) -> BuildConfig:
+def _validate(data: dict[str, Any], name: str) -> BuildConfig:
     try:
         # JSON mode: YAML's lists and strings become tuples, paths and enums, while types stay strict.
-        return BuildConfig.model_validate_json(json.dumps(data, allow_nan=False))
-    except (TypeError, ValueError) as error:
-        if not isinstance(error, ValidationError):
-            raise ConfigError(
-                f"{name}: holds a value that is no plain text, number, list or mapping ({error})",
-                "quote dates and the like",
-            ) from error
+        return BuildConfig.model_validate_json(json.dumps(data))
+    except ValidationError as error:
         details = error.errors(include_url=False)
         # a list whose items are all wrong is also reported as too short: the items say it better
         parents = {detail["loc"][:end] for detail in details for end in range(len(detail["loc"]))}
@@ -76,12 +69,13 @@ def _validate(data: dict[Any, Any], name: str) -> BuildConfig:
 
 
 def _explain(detail: ErrorDetails) -> str:
-    path = _key_path(detail["loc"])
-    given = _shown(detail["input"])
+    location, models = _follow(detail["loc"])
+    path = format_key_path(location)
+    given = show(detail["input"])
     match detail["type"]:
         case "extra_forbidden":
-            *parents, key = detail["loc"]
-            return f"{path}: unknown key{_suggest(str(key), _known_keys(tuple(parents)))}"
+            known = [key for model in models for key in model.model_fields]
+            return f"{path}: unknown key{_suggest(str(location[-1]), known)}"
         case "missing":
             return f"{path}: missing; this key is required"
         case "value_error":
@@ -94,20 +88,19 @@ def _explain(detail: ErrorDetails) -> str:
             return f"{path}: {given} was given; {_lower_first(detail['msg'])}"
 
 
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    """Keys that the model at a location of the configuration has."""
-    annotation: Any = BuildConfig
+def _follow(location: KeyPath) -> tuple[KeyPath, list[type[BaseModel]]]:
+    """A location's key path in the file, and the innermost models on the way there."""
+    path: KeyPath = ()
+    models: list[type[BaseModel]] = [BuildConfig]
     for step in location:
-        if isinstance(step, int):
-            annotation = get_args(annotation)[0]
+        if len(models) > 1:
+            # a discriminated union adds its tag ("pixels") to the location; the file has no such key
+            models = [model for model in models if step in _tags(model)]
             continue
-        models = [option for option in _options(annotation) if step in option.model_fields]
-        if models:
-            annotation = models[0].model_fields[step].annotation
-            continue
-        # a discriminated union adds the tag ("pixels") to the location
-        annotation = next(option for option in _options(annotation) if step in _tags(option))
-    return [key for option in _options(annotation) for key in option.model_fields]
+        path = (*path, step)
+        if step in models[0].model_fields:
+            models = _options(models[0].model_fields[str(step)].annotation) or models
+    return path, models
 
 
 def _tag_choice(detail: ErrorDetails) -> str:
@@ -137,22 +130,6 @@ def _suggest(key: str, known: list[str]) -> str:
     close = difflib.get_close_matches(key, known, n=1)
     hint = f"; did you mean {close[0]}?" if close else ";"
     return f"{hint} allowed here: {', '.join(known)}"
-
-
-def _key_path(location: tuple[int | str, ...]) -> str:
-    text = ""
-    for step in location:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}"
-    return text.lstrip(".") or "the file"
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
-
-
-def _flatten(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _lower_first(text: str) -> str:

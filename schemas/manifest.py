@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from schemas.base import Contract, Hash64, ImageId, Sha256, canonical_json
+from schemas.identity import GenerationIdentity
 from schemas.image import Split
 from schemas.rejection import RejectReason, Stage
 
@@ -66,14 +67,25 @@ class ShardEntry(Contract):
 class TeacherEntry(Contract):
     """Who wrote, and how."""
 
-    name: str
-    model: str
-    revision: str
-    engine: str
+    identity: GenerationIdentity
+    """Model, sampling and all else that the fingerprint of its pairs stands for."""
     fingerprint: Hash64
+    engine: str
     licence: str
     pairs: int = Field(ge=0)
     pairs_by_rung: dict[str, int]
+
+    @property
+    def name(self) -> str:
+        """The teacher's name."""
+        return self.identity.teacher
+
+    @model_validator(mode="after")
+    def validate_fingerprint(self) -> Self:
+        """The fingerprint is that of the identity."""
+        if self.fingerprint != self.identity.fingerprint:
+            raise ValueError(f"fingerprint {self.fingerprint} is not that of the identity")
+        return self
 
 
 class DatasetManifest(Signed):
@@ -84,6 +96,13 @@ class DatasetManifest(Signed):
     config_sha256: Sha256
     """Of the configuration's identity (what decides the bytes, not where or how fast they were made)."""
     selection_sha256: Sha256
+    collection: str
+    """What the pictures are, in the configuration's words."""
+    picture_licence: str
+    seen: int = Field(ge=0)
+    """Entries of the source: packed + rejected (at any stage) + left over."""
+    left_over: int = Field(ge=0)
+    """Candidates that were not needed for the target; most were never looked at."""
     selected: int = Field(ge=0)
     packed: int = Field(ge=0)
     rejected: dict[Stage, dict[RejectReason, int]]

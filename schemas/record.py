@@ -17,7 +17,10 @@ ImageEncoding = Literal["source", "unwrapped", "transcoded"]
 
 
 class Pair(Contract):
-    """One teacher's thinking and answer on one image, with everything needed to ask again."""
+    """One teacher's thinking and answer on one image, and how to ask again.
+
+    What all pairs of a fingerprint share (sampling, precision, processor) stands once, in the dataset's manifest.
+    """
 
     teacher: str
     model: str

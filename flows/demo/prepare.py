@@ -7,14 +7,21 @@ from pathlib import Path
 
 from flows.demo.damage import add_damaged_files
 from flows.demo.photographs import lay_out_photographs
-from pipeline.rundir import open_run
+from pipeline.rundir import exclusive, open_run
 from schemas.config import BuildConfig
 from schemas.loading import parse_config
 
 _CONFIG = """
 name: imagenet-think-demo
 seed: 0
-source: {path: photographs, form: tree}
+source:
+  path: photographs
+  form: tree
+  collection: the Python packages scikit-image, scikit-learn and matplotlib
+  licence: >-
+    Public domain and CC0, but for two under CC BY 2.0
+    (https://creativecommons.org/licenses/by/2.0/): a pagoda in China by danielbuechele (class n04407435) and a dahlia
+    by vultilion (class n11960245), both cropped in part. SOURCES.md beside the photographs names each.
 selection:
   images: 1000
   # larger shares than by default, so that so few photographs fill both splits
@@ -36,11 +43,11 @@ def prepare_demo(run_dir: Path) -> BuildConfig:
     config = parse_config(_CONFIG, "demo")
     photographs = (run_dir / config.source.path).resolve()
     config = config.model_copy(update={"source": config.source.model_copy(update={"path": photographs})})
-    open_run(run_dir, config)
-    if not photographs.exists():
-        unfinished = photographs.with_name(".photographs")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        lay_out_photographs(unfinished)
-        add_damaged_files(unfinished)
-        unfinished.rename(photographs)
+    with exclusive(open_run(run_dir, config), config):
+        if not photographs.exists():
+            unfinished = photographs.with_name(".photographs")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            lay_out_photographs(unfinished)
+            add_damaged_files(unfinished)
+            unfinished.rename(photographs)
     return config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 from collections.abc import Callable
@@ -30,34 +31,29 @@ def create_engine(config: EngineConfig, teacher: TeacherSpec, render: Render) ->
 
             return Pixels(teacher, render)
         case CustomEngine():
-            return _call_factory(config, teacher, render)
+            return _bind_factory(config, teacher, render)()
 
 
-def check_engine(config: EngineConfig) -> None:
+def check_engine(config: EngineConfig, teacher: TeacherSpec) -> None:
     """Meet a misspelt engine before hours of other work are done.
 
     Raises:
-        ConfigError: a custom factory cannot be imported.
+        ConfigError: a custom factory cannot be imported, or does not take the options.
     """
     if isinstance(config, CustomEngine):
-        _find_factory(config.factory)
+        _bind_factory(config, teacher, str.join)
 
 
-def _call_factory(config: CustomEngine, teacher: TeacherSpec, render: Render) -> Engine:
-    factory = _find_factory(config.factory)
-    try:
-        inspect.signature(factory).bind(teacher, render, **config.options)
-    except TypeError as error:
-        raise ConfigError(f"engine factory {config.factory}: {error}", "mend the engine's options") from error
-    return factory(teacher, render, **config.options)
-
-
-def _find_factory(name: str) -> Callable[..., Engine]:
-    module, _, attribute = name.partition(":")
+def _bind_factory(config: CustomEngine, teacher: TeacherSpec, render: Render) -> Callable[[], Engine]:
+    module, _, attribute = config.factory.partition(":")
     try:
         factory: Callable[..., Engine] = getattr(importlib.import_module(module), attribute)
+        inspect.signature(factory).bind(teacher, render, **config.options)
     except (ImportError, AttributeError) as error:
         raise ConfigError(
-            f"engine factory {name}: {error}", "name a module:function that Python can import (see PYTHONPATH)"
+            f"engine factory {config.factory}: {error}",
+            "name a module:function that Python can import (see PYTHONPATH)",
         ) from error
-    return factory
+    except TypeError as error:
+        raise ConfigError(f"engine factory {config.factory}: {error}", "mend the engine's options") from error
+    return functools.partial(factory, teacher, render, **config.options)

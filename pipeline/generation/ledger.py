@@ -57,7 +57,7 @@ class LedgerWriter:
                 self._closing = True
                 self._due.set()
         finally:
-            self._close_part()
+            _write_part(*self._take_part())
 
     async def _roll(self) -> None:
         while not self._closing:
@@ -66,13 +66,18 @@ class LedgerWriter:
                 async with asyncio.timeout(self._part_seconds):
                     await self._due.wait()
             self._due.clear()
-            await asyncio.to_thread(self._close_part)
+            await asyncio.to_thread(_write_part, *self._take_part())
 
-    def _close_part(self) -> None:
+    def _take_part(self) -> tuple[Path, list[Completion]]:
+        """Rows for the next part, and its name; taken in the loop's thread alone, so that no two are the same."""
         rows, self._buffer = self._buffer, []
-        if rows:
-            self._parts += 1
-            write_rows(self.directory / f"part-{self._name}-{self._parts:06}.parquet", rows, Completion)
+        self._parts += 1
+        return self.directory / f"part-{self._name}-{self._parts:06}.parquet", rows
+
+
+def _write_part(path: Path, rows: list[Completion]) -> None:
+    if rows:
+        write_rows(path, rows, Completion)
 
 
 class LedgerReader:

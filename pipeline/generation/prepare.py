@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from pipeline.screening import open_picture
+from pipeline.screening import UnusableImageError, open_picture
 from pipeline.sources import Source, read_checked
 from pipeline.workers import resolve_workers
 from schemas.image import SelectedImage
@@ -31,7 +31,11 @@ def prepare(source: Source, selected: SelectedImage) -> Prepared:
     Raises:
         SourceError: see :func:`read_checked`.
     """
-    return Prepared(selected, open_picture(read_checked(source, selected)).image)
+    data = read_checked(source, selected)
+    try:
+        return Prepared(selected, open_picture(data).image)
+    except UnusableImageError as error:
+        raise error.at(selected.ref.image_id) from error
 
 
 class Preparation:

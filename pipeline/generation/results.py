@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from pipeline.generation.ledger import LedgerReader
 from pipeline.generation.retries import FINAL
-from pipeline.tables import read_rows
+from pipeline.tables import read_columns, read_rows
 from pipeline.teachers import PARSER_VERSION
 from schemas.completion import Completion, FinishReason, PairStatus, ThinkingAnswer
+from schemas.identity import GenerationIdentity
 from schemas.rejection import RejectReason
 from schemas.teacher import TeacherSpec
 
@@ -41,8 +40,8 @@ class Standing:
             if self.accepted is None or attempt < self.accepted:
                 self.accepted, self.rows_of_accepted, self.status = attempt, 0, status
             self.rows_of_accepted += attempt == self.accepted
-        elif self.accepted is None and attempt >= self.last_attempt:
-            self.status = status
+        elif self.accepted is None and (self.status is None or (attempt, status) > (self.last_attempt, self.status)):
+            self.status = status  # of two that did the same attempt, the same one whoever wrote first
         if counts:
             self.spent |= 1 << attempt
         self.last_attempt = max(self.last_attempt, attempt)
@@ -69,9 +68,11 @@ class LedgerResults:
     images again and keeps everything that was finished.
     """
 
-    def __init__(self, directory: Path, teacher: TeacherSpec, fingerprint: str, parse: Parse, max_tokens: int) -> None:
+    def __init__(
+        self, directory: Path, teacher: TeacherSpec, identity: GenerationIdentity, parse: Parse, max_tokens: int
+    ) -> None:
         self.teacher = teacher
-        self.fingerprint = fingerprint
+        self.identity = identity
         self._reader = LedgerReader(directory)
         self._parse = parse
         self._max_tokens = max_tokens
@@ -128,8 +129,7 @@ class LedgerResults:
     def _outcomes(self) -> Iterator[tuple[str, int, int, PairStatus]]:
         """Image, attempt, token limit and status of every row; raw texts are read only where the parser was another."""
         for part in self._reader.parts():
-            # not pq.read_table: it would read columns out of the directory names as well
-            columns = pq.ParquetFile(part).read(["image_id", "attempt", "max_tokens", "status", "parser"])
+            columns = read_columns(part, ["image_id", "attempt", "max_tokens", "status", "parser"])
             if columns["parser"].unique().to_pylist() == [PARSER_VERSION]:
                 rows = zip(*(columns[name].to_pylist() for name in columns.column_names[:4]), strict=True)
                 yield from ((image_id, attempt, limit, PairStatus(status)) for image_id, attempt, limit, status in rows)

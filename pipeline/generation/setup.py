@@ -87,26 +87,39 @@ def claim_identity(setup: TeacherSetup, info: EngineInfo, ledger: Path) -> Gener
     stored = _load_identity(ledger, setup.name)
     if stored is None:
         write_atomic(_identity_file(ledger, setup.name), canonical_json(identity.model_dump(mode="json")))
-    elif stored != identity:
-        changed = [
-            f"{name} was {getattr(stored, name)!r} and is {getattr(identity, name)!r}"
-            for name in GenerationIdentity.model_fields
-            if getattr(stored, name) != getattr(identity, name)
-        ]
-        raise RunDirectoryError(
-            f"{setup.name}: this engine is not the one that wrote {ledger} so far ({'; '.join(changed)})",
-            "use the same engine again, or start a new run directory",
-        )
+    else:
+        _refuse_change(stored, identity, ledger)
     return identity
 
 
 def read_results(setup: TeacherSetup, ledger: Path) -> LedgerResults | None:
-    """What the ledger holds of a teacher, or ``None`` when it was never asked."""
+    """What the ledger holds of a teacher, or ``None`` when it was never asked.
+
+    Raises:
+        RunDirectoryError: prompt, sampling or normalisation are not those that wrote it; what a model was asked in
+            other words must not be packed under these.
+    """
     identity = _load_identity(ledger, setup.name)
     if identity is None:
         return None
+    engine = {name: getattr(identity, name) for name in ("model", "revision", "dtype", "quantization", "processor")}
+    _refuse_change(identity, setup.identify(EngineInfo(engine="", **engine)), ledger)
     directory = ledger_directory(ledger, setup.name, identity.fingerprint)
-    return LedgerResults(directory, setup.spec, identity.fingerprint, setup.parse, setup.sampling.max_tokens)
+    return LedgerResults(directory, setup.spec, identity, setup.parse, setup.sampling.max_tokens)
+
+
+def _refuse_change(stored: GenerationIdentity, identity: GenerationIdentity, ledger: Path) -> None:
+    if stored.fingerprint == identity.fingerprint:
+        return
+    changed = [
+        f"{name} was {getattr(stored, name)!r} and is {getattr(identity, name)!r}"
+        for name in GenerationIdentity.model_fields
+        if getattr(stored, name) != getattr(identity, name)
+    ]
+    raise RunDirectoryError(
+        f"{stored.teacher}: {ledger} was written in another way of generating ({'; '.join(changed)})",
+        "go back to that way, or start a new run directory",
+    )
 
 
 def _identity_file(ledger: Path, teacher: str) -> Path:

@@ -51,7 +51,7 @@ class SupervisedEngine:
             RequestRefusedError: the engine will never answer this one.
             EngineError: the engine stayed away, or died too often.
         """
-        failures = 0
+        failures, away_since = 0, 0.0
         while True:
             engine = self._engine
             try:
@@ -59,12 +59,14 @@ class SupervisedEngine:
             except EngineError as error:
                 policy = ERROR_POLICIES.get(type(error))
                 if policy is None or policy.is_attempt:
+                    self._last_answer = time.monotonic()
                     raise
                 if policy.restart:
                     await self._replace(engine, error)
                 if policy.wait:
+                    away_since = away_since or time.monotonic()
                     failures += 1
-                    await self._wait(failures, error)
+                    await self._wait(failures, max(away_since, self._last_answer), error)
             else:
                 self._last_answer = time.monotonic()
                 return reply
@@ -88,8 +90,8 @@ class SupervisedEngine:
             self._engine = self._start()
             self._last_answer = time.monotonic()
 
-    async def _wait(self, failures: int, error: EngineError) -> None:
-        silent = time.monotonic() - self._last_answer
+    async def _wait(self, failures: int, since: float, error: EngineError) -> None:
+        silent = time.monotonic() - since
         if silent > self._patience:
             raise EngineError(
                 f"the engine has not answered for {silent:.0f} s: {error}",

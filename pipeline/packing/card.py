@@ -81,7 +81,7 @@ def read_front_matter(card: str) -> dict[str, Any]:
         raise ValueError("the card does not begin with YAML between two lines of ---")
     try:
         fields = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"the card's YAML cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(fields, dict):
         raise ValueError("the card's YAML is no mapping")  # noqa: TRY004 - one error for all that is wrong with it

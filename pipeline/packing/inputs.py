@@ -13,6 +13,7 @@ from pipeline.taxonomy import Taxonomy
 from prompts import Prompt
 from schemas.completion import Completion, ThinkingAnswer
 from schemas.config import BuildConfig
+from schemas.identity import GenerationIdentity
 from schemas.manifest import SelectionManifest
 from schemas.rejection import RejectReason, Stage
 from schemas.teacher import TeacherSpec
@@ -28,7 +29,7 @@ class TeacherResults(Protocol):
         """Who was asked."""
 
     @property
-    def fingerprint(self) -> str:
+    def identity(self) -> GenerationIdentity:
         """The way of generating that the completions share."""
 
     @property

@@ -133,6 +133,10 @@ def _write_documents(
         record_version=RECORD_VERSION,
         config_sha256=inputs.config.identity_sha256(),
         selection_sha256=inputs.manifest.sha256,
+        collection=inputs.config.source.collection,
+        picture_licence=inputs.config.source.licence,
+        seen=inputs.manifest.candidates + sum(sorted_out.rejected.get(Stage.INDEX, {}).values()),
+        left_over=inputs.manifest.left_over,
         selected=inputs.manifest.drawn,
         packed=sorted_out.images,
         rejected=sorted_out.rejected,
@@ -159,6 +163,12 @@ def check_conservation(manifest: DatasetManifest) -> None:
     if manifest.selected != manifest.packed + rejected:
         raise ConservationError(
             f"packing: {manifest.selected:,} images were selected, {manifest.packed:,} packed and {rejected:,} rejected"
+        )
+    everywhere = sum(sum(reasons.values()) for reasons in manifest.rejected.values())
+    if manifest.seen != manifest.packed + everywhere + manifest.left_over:
+        raise ConservationError(
+            f"packing: {manifest.seen:,} files were seen, {manifest.packed:,} packed, {everywhere:,} rejected "
+            f"and {manifest.left_over:,} left over"
         )
     held = sum(shard.images for shard in manifest.shards)
     pairs = {teacher.name: teacher.pairs for teacher in manifest.teachers}

@@ -17,6 +17,9 @@ from schemas.errors import ConservationError
 from schemas.image import SelectedImage
 from schemas.manifest import TeacherEntry
 
+UNKNOWN_LICENCE = "not stated"
+"""Of a model that is not the one of the teacher's entry, such as the embedded engine."""
+
 
 def spool_entries(inputs: PackInputs, layout: Layout, directory: Path) -> Spool:
     """Sort the packed images' rows by shard. The slot is the image's index in its shard."""
@@ -70,16 +73,14 @@ def _spool_teacher(
         raise ConservationError(
             f"{name}: the ledger gave {rungs.total():,} valid completions for {len(layout.positions):,} images"
         )
-    if len(authors) != 1:
-        raise ConservationError(f"{name}: one fingerprint, {results.fingerprint}, but models {sorted(authors)}")
-    model, revision = authors.pop()
+    identity = results.identity
+    if authors != {(identity.model, identity.revision)}:
+        raise ConservationError(f"{name}: {identity.fingerprint} is {identity.model}; {sorted(authors)} wrote")
     return TeacherEntry(
-        name=name,
-        model=model,
-        revision=revision,
+        identity=identity,
+        fingerprint=identity.fingerprint,
         engine=", ".join(sorted(engines)),
-        fingerprint=results.fingerprint,
-        licence=results.teacher.licence,
+        licence=results.teacher.licence if identity.model == results.teacher.model else UNKNOWN_LICENCE,
         pairs=rungs.total(),
         pairs_by_rung={rung.value: rungs[rung] for rung in Rung if rungs[rung]},
     )

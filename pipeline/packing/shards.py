@@ -16,7 +16,7 @@ from pipeline.packing.layout import ShardPlan
 from pipeline.packing.records import Entry, build_pair, build_record, serialise_sample
 from pipeline.packing.spool import SpoolReader
 from pipeline.packing.tarball import END_OF_ARCHIVE
-from pipeline.screening import as_jpeg
+from pipeline.screening import UnusableImageError, as_jpeg
 from pipeline.sources import Source, read_checked
 from pipeline.workers import resolve_workers
 from prompts import Prompt
@@ -106,13 +106,16 @@ def _samples(job: ShardJob) -> Iterator[bytes]:
 
 
 def _serialise(job: ShardJob, entry: Entry, completions: list[Completion]) -> bytes:
-    jpeg, encoding = as_jpeg(read_checked(job.source, entry.image))
+    data = read_checked(job.source, entry.image)
     try:
+        jpeg, encoding = as_jpeg(data)
         pairs = [
             build_pair(completion, parse(completion))
             for completion, parse in zip(completions, job.parsers, strict=True)
         ]
         record = build_record(entry, encoding, job.prompt, pairs)
+    except UnusableImageError as error:
+        raise error.at(entry.image.ref.image_id) from error
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         where = ".".join(map(str, fault["loc"]))

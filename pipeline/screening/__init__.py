@@ -7,13 +7,14 @@ from pipeline.screening.decode import library_versions
 from pipeline.screening.normalise import NORMALISATION_VERSION
 from pipeline.screening.parallel import screen_all
 from pipeline.screening.picture import Picture, as_jpeg, open_picture
-from pipeline.screening.verdict import Unusable
+from pipeline.screening.verdict import Unusable, UnusableImageError
 
 __all__ = [
     "NORMALISATION_VERSION",
     "SCREENING_VERSION",
     "Picture",
     "Unusable",
+    "UnusableImageError",
     "as_jpeg",
     "library_versions",
     "open_picture",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import itertools
 from collections.abc import Iterable, Iterator
@@ -25,7 +26,11 @@ def screen_all(source: Source, refs: Iterable[ImageRef], limits: ScreeningConfig
     """Screen many images on ``limits.workers`` processes.
 
     Yields:
-        Each reference with its verdict, in the order given. An image that cannot be read is ``unreadable``.
+        Each reference with its verdict, in the order given. An image on a bad sector is ``unreadable``.
+
+    Raises:
+        SourceError: a file is gone, locked, or not as it was indexed. Verdicts are kept for good, so a disk that is
+            away for a moment must not give any.
     """
     batches = _batched(refs)
     for batch in ordered_map(functools.partial(_screen_batch, source, limits), batches, limits.workers):
@@ -46,5 +51,7 @@ def _screen_one(source: Source, limits: ScreeningConfig, ref: ImageRef) -> Verdi
     try:
         data = source.read(ref)
     except SourceError as error:
-        return Unusable(RejectReason.UNREADABLE, error.problem)
+        if not (isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EIO):
+            raise
+        return Unusable(RejectReason.UNREADABLE, "the disk cannot read it")
     return screen(data, limits)

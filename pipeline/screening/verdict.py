@@ -31,6 +31,16 @@ class UnusableImageError(SourceError):
         super().__init__(detail)
         self.reason = reason
 
+    def at(self, image_id: str) -> SourceError:
+        """The error of a selected image that was usable when it was screened."""
+        return SourceError(
+            f"{image_id}: {self.problem}", "use the library versions that screened it (selection.json), or select again"
+        )
+
+    def __reduce__(self) -> tuple[type[UnusableImageError], tuple[RejectReason, str]]:
+        """Come back whole from a worker process."""
+        return type(self), (self.reason, self.problem)
+
 
 def undecodable(detail: str) -> UnusableImageError:
     """The error of a file that says it is an image but is damaged."""

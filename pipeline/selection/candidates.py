@@ -30,11 +30,6 @@ class Candidates:
     index: pa.Table
     queues: tuple[Rows, ...]
 
-    @property
-    def count(self) -> int:
-        """Number of candidates."""
-        return sum(len(queue) for queue in self.queues)
-
 
 def judge_class(taxonomy: Taxonomy, config: SelectionConfig) -> Callable[[str], RejectReason | None]:
     """Make the rule that says why a class is not wanted, or ``None`` when it is.
@@ -63,11 +58,13 @@ def split_by_class(
     classes = pc.unique(index["wnid"]).to_pylist()
     reasons = {wnid: reason for wnid in classes if (reason := judge(wnid)) is not None}
     unwanted = pc.is_in(index["wnid"], value_set=pa.array(list(reasons), pa.string()))
-    return index.filter(pc.invert(unwanted)), _reject(index.filter(unwanted), reasons)
+    # by id, so that the rejections do not depend on the order of the index
+    rejected = index.select(["image_id", "wnid"]).filter(unwanted).sort_by("image_id")
+    return index.filter(pc.invert(unwanted)), _reject(rejected, reasons)
 
 
 def _reject(rows: pa.Table, reasons: dict[str, RejectReason]) -> Iterator[Rejection]:
-    for batch in rows.select(["image_id", "wnid"]).to_batches(max_chunksize=4096):
+    for batch in rows.to_batches(max_chunksize=4096):
         for row in batch.to_pylist():
             reason = reasons[row["wnid"]]
             yield Rejection(**row, stage=Stage.SELECT, reason=reason, detail=f"class {row['wnid']}")

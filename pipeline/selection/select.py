@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from pipeline.files import atomic_writer, write_atomic
 from pipeline.progress import Progress
@@ -68,7 +69,7 @@ def select_images(
         seed=config.seed,
         target=config.selection.images,
         candidates=len(index),
-        left_over=len(wanted) - len(drawn.accepted) - len(drawn.rejected),
+        left_over=_count_untouched(len(wanted), drawn),
         rejected=rejected,
         near_duplicate_groups=sum(size > 1 for size in collections.Counter(groups).values()),
         screening=SCREENING_VERSION,
@@ -85,12 +86,15 @@ def load_selection(out: Path) -> SelectionManifest | None:
     """The manifest of a finished selection, or ``None`` when it is not there.
 
     Raises:
-        RunDirectoryError: the manifest does not carry its own digest.
+        RunDirectoryError: it is damaged, or does not carry its own digest.
     """
     path = out / MANIFEST_FILE
-    if not path.exists():
+    if not all((out / name).exists() for name in (MANIFEST_FILE, SELECTION_FILE, REJECTIONS_FILE)):
         return None
-    manifest = SelectionManifest.model_validate_json(path.read_bytes())
+    try:
+        manifest = SelectionManifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise RunDirectoryError(f"{path}: is no manifest of a selection", "remove the file to draw again") from error
     if manifest.sha256 != manifest.digest():
         raise RunDirectoryError(f"{path}: does not match its own checksum", "remove the file to draw again")
     return manifest
@@ -199,9 +203,17 @@ def _write_selection(
         pq.write_table(table, file, compression="zstd", row_group_size=16_384)
 
 
+def _count_untouched(candidates: int, drawn: Draw) -> int:
+    """Candidates that were neither drawn nor rejected, counted one by one and not by subtraction."""
+    untouched = np.ones(candidates, bool)
+    untouched[drawn.accepted] = False
+    untouched[[row for row, _, _ in drawn.rejected]] = False
+    return int(untouched.sum())
+
+
 def _check_conservation(manifest: SelectionManifest) -> None:
     accounted = manifest.drawn + sum(manifest.rejected.values()) + manifest.left_over
-    if accounted != manifest.candidates or manifest.left_over < 0:
+    if accounted != manifest.candidates:
         raise ConservationError(
             f"selection: {manifest.candidates:,} candidates came in but {accounted:,} are accounted for"
         )

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.screening import SCREENING_VERSION, Unusable
-from pipeline.tables import write_rows
+from pipeline.tables import read_columns, write_rows
 from schemas.base import Contract, ImageId
 from schemas.derived import arrow_schema
 from schemas.image import ImageFacts, ImageRef
@@ -59,7 +58,7 @@ class VerdictStore:
         """All verdicts so far, in no particular order."""
         parts = sorted(self.directory.glob("*.parquet"))
         schema = arrow_schema(ScreeningVerdict)
-        return pa.concat_tables([schema.empty_table(), *(pq.ParquetFile(part).read() for part in parts)])
+        return pa.concat_tables([schema.empty_table(), *map(read_columns, parts)])
 
     def _write(self, rows: list[ScreeningVerdict]) -> None:
         write_rows(self.directory / f"part-{uuid.uuid4().hex}.parquet", rows, ScreeningVerdict)

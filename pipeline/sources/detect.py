@@ -78,7 +78,7 @@ def _detect_folder(path: Path) -> str:
 def _detect_file(path: Path) -> str:
     try:
         with path.open("rb", buffering=0) as file:
-            refuse_compressed(file.read(8), str(path))
+            refuse_compressed(file.read(16), str(path))
             size = os.fstat(file.fileno()).st_size
             first = next(read_members(file.fileno(), 0, size), None)
     except OSError as error:

@@ -17,7 +17,13 @@ from schemas.rejection import Rejection, RejectReason
 OPEN_FILES = 32
 """Archives kept open for reading."""
 
-_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+_COMPRESSIONS = {
+    b"\x1f\x8b": "gzip",
+    **{b"BZh%d1AY&SY" % level: "bzip2" for level in range(1, 10)},
+    b"\xfd7zXZ": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+_LONGEST_MAGIC = 10
 _UNPACK = {"gzip": "gunzip", "bzip2": "bunzip2", "xz": "unxz", "zstd": "unzstd"}
 
 
@@ -32,7 +38,7 @@ class TarSource:
 
     def scan(self) -> Iterator[ImageRef | Rejection]:
         """Every member but folders, in the archive's order; those of inner archives in their place."""
-        return scan_archive(self._path, container=".", place=self._path.name)
+        return scan_archive(self._path, container=".", place="the archive")
 
     def read(self, ref: ImageRef) -> bytes:
         """One member."""
@@ -56,6 +62,7 @@ def scan_archive(path: Path, container: str, place: str) -> Iterator[ImageRef | 
     try:
         file = _OpenFile(path)
         size = os.fstat(file.descriptor).st_size
+        _refuse_compressed(file.descriptor, 0, size, str(path))
         yield from _scan(_Archive(file.descriptor, 0, size, container, place))
     except OSError as error:
         raise unreadable(path, error) from error
@@ -73,7 +80,8 @@ class _Archive(NamedTuple):
 
 
 def _scan(archive: _Archive) -> Iterator[ImageRef | Rejection]:
-    refuse_compressed(os.pread(archive.descriptor, 8, archive.start), archive.place)
+    if archive.inner:
+        _refuse_compressed(archive.descriptor, archive.start, archive.end, archive.place)
     for found in read_members(archive.descriptor, archive.start, archive.end):
         where = f"{archive.place}: {found.name}" if found.name else archive.place
         if isinstance(found, Damage):
@@ -90,6 +98,10 @@ def _scan(archive: _Archive) -> Iterator[ImageRef | Rejection]:
             yield from _scan(archive._replace(start=start, end=end, place=where, inner=True))
         else:
             yield judge(found.name, archive.container, found.offset, found.size, where)
+
+
+def _refuse_compressed(descriptor: int, start: int, end: int, place: str) -> None:
+    refuse_compressed(os.pread(descriptor, min(_LONGEST_MAGIC, end - start), start), place)
 
 
 def refuse_compressed(head: bytes, place: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.sources.entries import judge_file, printable, unreadable
+from pipeline.sources.entries import is_archive, judge_file, printable, unreadable
 from pipeline.sources.walk import walk
 from schemas.errors import SourceError
 from schemas.image import ImageRef
@@ -21,8 +21,17 @@ class TreeSource:
         self._root = root
 
     def scan(self) -> Iterator[ImageRef | Rejection]:
-        """Every file and link under the root."""
+        """Every file and link under the root.
+
+        Raises:
+            SourceError: there are archives among them, whose images would be lost.
+        """
         for path, entry in walk(self._root):
+            if is_archive(path) and entry.is_file(follow_symlinks=False):
+                raise SourceError(
+                    f"{printable(path)} in {self._root} is an archive among loose images",
+                    "set source.form to tars, which reads both",
+                )
             yield judge_file(entry, path)
 
     def read(self, ref: ImageRef) -> bytes:

@@ -22,8 +22,11 @@ MAX_HAN_SHARE = 0.02
 """Han letters that an English text may hold, e.g. the words on a sign in the picture.
 
 GLM-V's own reward model (``glmv_reward``, ``LanguageMixVerifier``) calls a text mixed at 50 Han characters among 200
-English words: some 5 % of the letters. This is stricter, since a dataset can afford to ask again.
+English words: some 5 % of the letters. A share finds short texts that are mixed, ``MAX_HAN`` long ones.
 """
+
+MAX_HAN = 50
+"""Han letters from which an English text is mixed, however long it is: GLM-V's own bound."""
 
 NGRAM_WORDS = 8
 # An 8 KiB window sees repeats about 1,500 words apart; longer ones are left to the 8-grams. The default's 32 KiB and
@@ -55,7 +58,7 @@ def is_loop(text: str) -> bool:
 
 def is_wrong_language(text: str, language: str) -> bool:
     """Whether a text holds more Han letters than its language (ISO 639-1) explains. Only ``en`` is checked."""
-    return language == "en" and han_share(text) > MAX_HAN_SHARE
+    return language == "en" and (len(_HAN.findall(text)) >= MAX_HAN or han_share(text) > MAX_HAN_SHARE)
 
 
 def compression(text: str) -> float:

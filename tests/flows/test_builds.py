@@ -48,9 +48,9 @@ def sums(run_dir: Path) -> str:
     return (run_dir / "dataset" / "SHA256SUMS").read_text()
 
 
-def start(config: Path, run_dir: Path) -> subprocess.Popen[str]:
+def start(config: Path, run_dir: Path, verb: str = "build") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command_line("build", config, "--run-dir", run_dir),
+        command_line(verb, config, "--run-dir", run_dir),
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -124,6 +124,31 @@ def test_a_stopped_build_leaves_no_process_and_its_next_start_loses_nothing(
     assert done.returncode == 0, done.stderr
     assert sums(run_dir) == undisturbed
     assert_asked_again_only_what_was_in_flight(tmp_path / "asked.log", allowance=2 * 2)
+
+
+def is_worker_at_work(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline()) and process.num_threads() > 1
+    except psutil.Error:  # already gone
+        return False
+
+
+@pytest.mark.slow
+def test_an_interrupt_while_workers_screen_is_the_build_s_alone(tmp_path: Path, imagenet_think: Run) -> None:
+    config, run_dir = write_config(tmp_path), tmp_path / "run"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"screening": {"workers": 2}}))
+    assert imagenet_think("index", config, "--run-dir", run_dir).returncode == 0
+    select = start(config, run_dir, verb="select")
+    deadline = time.monotonic() + 120
+    while not any(is_worker_at_work(child) for child in family(select)):
+        assert time.monotonic() < deadline, "no worker went to work"
+        time.sleep(0.01)
+    children = family(select)
+    os.killpg(select.pid, signal.SIGINT)  # as a terminal does
+    output, _ = select.communicate(timeout=60)
+    assert select.returncode == 130
+    assert "Traceback" not in output
+    assert_gone(children)
 
 
 def assert_asked_again_only_what_was_in_flight(log: Path, allowance: int) -> None:

@@ -83,8 +83,8 @@ def test_a_run_directory_of_another_configuration_is_refused_and_untouched(
 def test_a_run_directory_that_is_in_use_is_refused(
     config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    opened = open_run(config.parent / "run", load_config(config))
-    with exclusive(opened):
+    settings = load_config(config)
+    with exclusive(open_run(config.parent / "run", settings), settings):
         assert run(monkeypatch, "index", config, "--run-dir", config.parent / "run") == 1
     assert "is at work in it" in capsys.readouterr().err
 

@@ -44,7 +44,7 @@ def test_every_kind_of_damage_is_seen(demo: tuple[Path, str]) -> None:
 
 
 def test_the_printed_lines_read_the_dataset_typed_in_both_modes(demo: tuple[Path, str], tmp_path: Path) -> None:
-    lines = [line.strip() for line in demo[1].splitlines() if re.match(r"    (from|rows) ", line)]
+    lines = [line.strip() for line in demo[1].splitlines() if re.match(r"    (from datasets|rows =) ", line)]
     assert len(lines) == 3
     importing, reading, streaming = lines
     names: dict[str, Any] = {}

@@ -26,7 +26,8 @@ def test_the_same_configuration_may_come_again(tmp_path: Path) -> None:
 def test_where_and_how_fast_may_change_between_starts(tmp_path: Path) -> None:
     open_run(tmp_path / "run", config())
     faster = config("packing: {workers: 9}").model_copy(update={"source": config().source})
-    open_run(tmp_path / "run", faster)
+    with exclusive(open_run(tmp_path / "run", faster), faster):
+        pass
     assert load_config(tmp_path / "run" / "config.yaml") == faster
 
 
@@ -49,6 +50,16 @@ def test_a_file_is_refused(tmp_path: Path) -> None:
         open_run(tmp_path / "run", config())
 
 
+def test_a_start_that_was_killed_in_its_first_write_may_come_again(tmp_path: Path) -> None:
+    (tmp_path / ".run.json.123.tmp").write_bytes(b"half")
+    open_run(tmp_path, config())
+
+
+def test_a_name_that_no_file_system_takes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunDirectoryError, match="cannot be looked at"):
+        open_run(tmp_path / ("x" * 300), config())
+
+
 def test_a_damaged_marker_is_refused(tmp_path: Path) -> None:
     open_run(tmp_path / "run", config())
     (tmp_path / "run" / "run.json").write_text("{")
@@ -63,7 +74,11 @@ def test_checking_makes_nothing(tmp_path: Path) -> None:
 
 def test_two_builds_cannot_work_in_one_directory(tmp_path: Path) -> None:
     run = open_run(tmp_path / "run", config())
-    with exclusive(run), pytest.raises(RunDirectoryError, match="is at work in it"), exclusive(run):
+    with (
+        exclusive(run, config()),
+        pytest.raises(RunDirectoryError, match="is at work in it"),
+        exclusive(run, config()),
+    ):
         pytest.fail("the second build got in")
-    with exclusive(run):
+    with exclusive(run, config()):
         pass

@@ -15,7 +15,7 @@ import pytest
 from pipeline import stages
 from pipeline.generation.ledger import LedgerReader
 from schemas.config import BuildConfig
-from schemas.errors import RunDirectoryError
+from schemas.errors import DatasetError, RunDirectoryError
 from schemas.loading import load_config
 from schemas.rejection import Stage
 from tests.pipeline.sources.synthetic import make_collection
@@ -165,7 +165,7 @@ def test_a_stage_does_not_run_before_the_one_it_needs(tmp_path: Path) -> None:
         stages.pack_dataset(build)
 
 
-def test_verification_runs_once_per_dataset(tmp_path: Path) -> None:
+def test_verification_runs_once_per_dataset_and_again_when_a_file_changes(tmp_path: Path) -> None:
     config = load_config(write_config(tmp_path))
     build_all(config, tmp_path / "run")
     build = stages.open_build(config, tmp_path / "run")
@@ -173,6 +173,26 @@ def test_verification_runs_once_per_dataset(tmp_path: Path) -> None:
     assert report is not None
     assert report.ok
     assert stages.verify(build) is None
+    shard = min((tmp_path / "run" / "dataset" / "data").glob("*.tar"))
+    data = bytearray(shard.read_bytes())
+    data[700] ^= 1
+    shard.write_bytes(data)
+    with pytest.raises(DatasetError, match=shard.name):
+        stages.verify(build)
+
+
+@pytest.mark.parametrize(
+    "damaged", ["selection/selection.parquet", "ledger/*/*/part-*.parquet", "selection/verdicts/*/*"]
+)
+def test_a_damaged_file_of_ours_is_named_with_a_remedy(damaged: str, tmp_path: Path) -> None:
+    config = load_config(write_config(tmp_path))
+    build_all(config, tmp_path / "run")
+    path = min((tmp_path / "run").glob(damaged))
+    path.write_bytes(path.read_bytes()[:-100])
+    if "verdicts" in damaged:
+        (tmp_path / "run" / "selection" / "selection.json").unlink()  # so that the verdicts are needed again
+    with pytest.raises(RunDirectoryError, match=f"{path.name}: missing or damaged"):
+        build_all(config, tmp_path / "run")
 
 
 def test_what_went_in_came_out_or_is_in_the_list_of_rejections(tmp_path: Path) -> None:

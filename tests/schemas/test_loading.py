@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from schemas.config import BuildConfig
 from schemas.errors import ConfigError
@@ -15,6 +16,9 @@ source: {path: photographs}
 teachers:
   - {name: glm-4.1v-9b-thinking, engine: {kind: pixels}}
 """
+
+MERGES = f"[[&a0 {{k: 1}}, {', '.join(f'&a{i} {{<<: *a{i - 1}}}' for i in range(1, 2000))}], {{<<: *a1999}}]"
+"""A chain of merges longer than Python's stack is deep."""
 
 
 def test_the_least_configuration_has_the_paper_s_defaults() -> None:
@@ -41,14 +45,41 @@ def test_a_dumped_configuration_loads_to_an_equal_one() -> None:
         ("seed: -1", "c.yaml: seed: -1 was given; input should be greater than or equal to 0"),
         ("seed: yes", "c.yaml: seed: true was given; input should be a valid integer"),
         ("seed: '1'", 'c.yaml: seed: "1" was given; input should be a valid integer'),
-        ("screening: {min_entropy: .nan}", "c.yaml: holds a value that is no plain text"),
+        ("screening: {min_entropy: .nan}", "c.yaml: screening.min_entropy: .nan was given; allowed are text, finite"),
+        ("screening: {max_aspect: -.inf}", "c.yaml: screening.max_aspect: -.inf was given; allowed are text, finite"),
+        ("selection: {classes: [n00005787, 1e999]}", 'c.yaml: selection.classes[1]: "1e999" was given'),
         ("selection: {imags: 3}", "c.yaml: selection.imags: unknown key; did you mean images?"),
         ("selection: {holdout: {synset_share: 1.5}}", "c.yaml: selection.holdout.synset_share: 1.5 was given"),
         ("selection: {classes: [tench]}", 'c.yaml: selection.classes[0]: "tench" was given'),
         ("selection: {classes: []}", "c.yaml: selection.classes: [] was given; at least 1 is needed"),
         ("prompt: ../secret", 'c.yaml: prompt: "../secret" was given'),
         ("packing: 7", "c.yaml: packing: 7 was given"),
-        ("released: 2026-01-01", "c.yaml: holds a value that is no plain text"),
+        ("released: 2026-01-01", "c.yaml: released: 2026-01-01 was given; allowed are text, finite numbers"),
+        ("released: 2026-13-45", "c.yaml: released: 2026-13-45 was given; allowed are text, finite numbers"),
+        ("prompt: !!binary aGk=", "c.yaml: prompt: aGk= was given; allowed are text"),
+        ("selection: {classes: !!set {n00005787}}", "c.yaml: selection.classes: !!set was given; allowed are text"),
+        ("seed: !!int one", "c.yaml: seed: one was given; allowed are text"),
+        (
+            "seed: 9223372036854775808",
+            "c.yaml: seed: 9223372036854775808 was given; allowed are text, finite numbers, int",
+        ),
+        (f"selection: {{images: {'9' * 5000}}}", f"c.yaml: selection.images: {'9' * 57}... was given; allowed are"),
+        (f"seed: 0x{'f' * 5000}", f"c.yaml: seed: 0x{'f' * 55}... was given; allowed are"),
+        ("selection: {1: 2}", "c.yaml: selection.1: 1 was given as a key; keys are text"),
+        ("2026-01-01: 2", "c.yaml: 2026-01-01: 2026-01-01 was given as a key; keys are text"),
+        ('"a\\0b": 2', 'c.yaml: a\\x00b: "a\\u0000b" was given as a key; keys are text'),
+        ('"a\\nb": 2', "c.yaml: a\\nb: unknown key"),
+        ('prompt: "a\\0b"', 'c.yaml: prompt: "a\\u0000b" was given; text must not hold NUL'),
+        ('prompt: "\\ud800"', 'c.yaml: prompt: "\\ud800" was given; text must not hold NUL or lone surrogates'),
+        (f"prompt: {'[' * 3000}", f"c.yaml: prompt{'[0]' * 32}: nests deeper than 32 levels"),
+        (f"prompt: {'{' * 3000}", f"c.yaml: prompt{'.?' * 32}: nests deeper than 32 levels"),
+        ("prompt: &endless [*endless]", f"c.yaml: prompt{'[0]' * 32}: nests deeper than 32 levels"),
+        ("seed: 1\nseed: 2", "c.yaml: seed: given on line 5 and again on line 6; keep one of them"),
+        ("packing:\n  workers: 1\n  'workers': 1", "c.yaml: packing.workers: given on line 6 and again on line 7"),
+        (
+            "selection: {holdout: {image_share: 0, image_share: 0}}",
+            "c.yaml: selection.holdout.image_share: given on line 5",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_key_path_what_was_given_and_what_is_allowed(addition: str, message: str) -> None:
@@ -65,7 +96,20 @@ def test_a_mistake_is_named_with_its_key_path_what_was_given_and_what_is_allowed
         ("[{name: a}]", "c.yaml: teachers[0].engine: missing"),
         ("[{name: a, engine: {kind: pixel}}]", "kind must be one of 'pixels', 'custom'"),
         ("[{name: a, engine: {}}]", "kind must be one of 'pixels', 'custom'"),
-        ("[{name: a, engine: {kind: pixels, gpu: 1}}]", "engine.pixels.gpu: unknown key; allowed here: kind"),
+        (
+            "[{name: a, engine: {kind: pixels, gpu: 1}}]",
+            "c.yaml: teachers[0].engine.gpu: unknown key; allowed here: kind",
+        ),
+        ("[{name: a, engine: {kind: pixels, pixels: 1}}]", "c.yaml: teachers[0].engine.pixels: unknown key"),
+        (
+            "[{name: a, engine: {kind: custom, factory: 'a:b', option: {}}}]",
+            "c.yaml: teachers[0].engine.option: unknown key; did you mean options?",
+        ),
+        ("[{name: a, engine: {kind: custom}}]", "c.yaml: teachers[0].engine.factory: missing"),
+        *(
+            (f"[{{name: a, engine: {{kind: custom, factory: '{factory}'}}}}]", "teachers[0].engine.factory: ")
+            for factory in (".a:b", "a.:b", "a..b:c", "1:b", "a", ":b")
+        ),
         ("[{name: a, engine: {kind: pixels}}, {name: a, engine: {kind: pixels}}]", "holds a name twice"),
     ],
 )
@@ -86,7 +130,7 @@ def test_every_mistake_is_named_in_one_go() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["[", "a: b: c", "\t- x"])
+@pytest.mark.parametrize("text", ["[", "a: b: c", "\t- x", r'"\UFFFFFFFF"', r'"\U00110000"', MERGES])
 def test_what_is_not_yaml_is_said_so_on_one_line(text: str) -> None:
     with pytest.raises(ConfigError, match="not YAML") as caught:
         parse_config(text, "c.yaml")
@@ -97,6 +141,41 @@ def test_what_is_not_yaml_is_said_so_on_one_line(text: str) -> None:
 def test_what_is_no_mapping_is_said_so(text: str) -> None:
     with pytest.raises(ConfigError, match="a mapping of settings is expected"):
         parse_config(text, "c.yaml")
+
+
+def test_a_key_that_is_merged_in_and_given_anew_stands_once() -> None:
+    config = parse_config(
+        "source: {path: x}\n"
+        "teachers:\n"
+        "  - {name: a, engine: {kind: pixels}, sampling: &calm {temperature: 0.5, top_p: 0.9}}\n"
+        "  - {name: b, engine: {kind: pixels}, sampling: {<<: *calm, top_p: 1.0}}\n",
+        "c.yaml",
+    )
+    assert config.teachers[1].sampling.temperature == 0.5
+    assert config.teachers[1].sampling.top_p == 1.0
+
+
+def test_the_greatest_seed_is_the_greatest_64_bit_integer() -> None:
+    assert _config("seed: 9223372036854775807").seed == 2**63 - 1
+    with pytest.raises(ValidationError, match="seed"):
+        BuildConfig.model_validate({**_config("").model_dump(), "seed": 2**63})
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("~nosuchuser/x", 'source.path: "~nosuchuser/x" was given; could not determine home directory'),
+        (r"a\0b", r'source.path: "a\u0000b" was given; text must not hold NUL'),
+        ("loop", 'source.path: "loop" was given; symlink loop'),
+    ],
+)
+def test_a_source_that_can_be_no_place_is_named(tmp_path: Path, source: str, message: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "c.yaml").write_text(MINIMAL.replace("photographs", f'"{source}"'))
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "c.yaml")
+    assert str(caught.value).startswith(f"{tmp_path / 'c.yaml'}: {message}")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

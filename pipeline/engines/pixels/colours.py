@@ -140,7 +140,9 @@ def to_lab(rgb: Bytes) -> Floats:
         _lab_curve((row[0] * red + row[1] * green + row[2] * blue) / white)
         for row, white in zip(_TO_XYZ, _D65, strict=True)
     )
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1).astype(np.float32)
+    lab = np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
+    # Rounded more coarsely than processors disagree in the last digits of a power or a root.
+    return (np.rint(lab * 1024) / 1024).astype(np.float32)
 
 
 def colour_codes(rgb: Bytes) -> NDArray[np.int32]:
@@ -188,10 +190,10 @@ def hue_angle(name: str) -> float | None:
 
 
 @functools.cache
-def _linear_curve() -> Floats:
+def _linear_curve() -> NDArray[np.float64]:
     encoded = np.arange(256) / 255
-    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
 
-def _lab_curve(ratio: Floats) -> Floats:
-    return np.where(ratio > 216 / 24389, np.cbrt(ratio), (24389 / 27 * ratio + 16) / 116).astype(np.float32)
+def _lab_curve(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(ratio > 216 / 24389, np.cbrt(ratio), (24389 / 27 * ratio + 16) / 116)

@@ -45,12 +45,12 @@ def spectral_residual(lab: Floats) -> Bytes:
     return _blur(_stretch(total), 2.5)
 
 
-def border_contrast(lab: Floats) -> Bytes:
+def border_contrast(lab: NDArray[np.floating]) -> Bytes:
     """Distance in L*a*b* to the two most alike of the four borders' median colours.
 
     The borders are taken as background (Wei et al. 2012); two of them, since a subject often touches one or two.
     """
-    depth = SIDE // 16
+    depth, lab = SIDE // 16, lab.astype(np.float64)
     borders = (lab[:depth], lab[-depth:], lab[:, :depth], lab[:, -depth:])
     medians = [np.median(border.reshape(-1, 3), axis=0) for border in borders]
     distances = np.sort([np.sqrt(np.square(lab - median).sum(axis=-1)) for median in medians], axis=0)
@@ -130,7 +130,7 @@ def _neighbourhood_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _stretch(values: NDArray[np.floating]) -> Bytes:
     """Map a range of values onto 0 to 255."""
     low, high = float(values.min()), float(values.max())
-    return ((values - low) * (255 / max(high - low, 1e-9))).astype(np.uint8)
+    return np.rint((values.astype(np.float64) - low) * (255 / max(high - low, 1e-9))).astype(np.uint8)
 
 
 def _blur(values: Bytes, sigma: float) -> Bytes:

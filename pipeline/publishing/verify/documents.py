@@ -32,8 +32,9 @@ from pipeline.packing.sidecars import (
     shards_by_split,
 )
 from pipeline.publishing.verify.report import Findings
+from pipeline.sources.entries import printable
 from pipeline.tables import read_rows
-from schemas.errors import ConservationError
+from schemas.errors import ConservationError, RunDirectoryError
 from schemas.manifest import DatasetManifest
 from schemas.record import RECORD_VERSION
 from schemas.rejection import Rejection
@@ -160,8 +161,11 @@ def _check_rejections(path: Path, manifest: DatasetManifest, findings: Findings)
     try:
         for rejection in read_rows(path, Rejection):
             counts[rejection.stage, rejection.reason] += 1
-    except (pa.ArrowException, ValidationError, OSError) as error:
+    except (pa.ArrowException, ValueError, OSError) as error:
         findings.blame(REJECTIONS_FILE, f"cannot be read: {' '.join(str(error).split())}")
+        return
+    except RunDirectoryError as error:
+        findings.blame(REJECTIONS_FILE, f"cannot be read: {error.problem}")
         return
     findings.count("rejections", counts.total())
     expected = {
@@ -182,7 +186,7 @@ def _walk(root: Path) -> Iterator[tuple[str, bool]]:
             if here == root and name in HOUSEKEEPING:
                 continue
             mode = (here / name).lstat().st_mode
-            yield (here / name).relative_to(root).as_posix(), stat.S_ISREG(mode)
+            yield printable((here / name).relative_to(root).as_posix()), stat.S_ISREG(mode)
 
 
 def _read_text(path: Path) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -68,8 +70,11 @@ def read_back(
 def read_with_datasets(root: Path, manifest: DatasetManifest) -> Rows:
     """What ``load_dataset(root)`` gives."""
     beside = root.parent if os.access(root.parent, os.W_OK) else None
-    with _modest_settings(), tempfile.TemporaryDirectory(prefix=".imagenet-think-verify-", dir=beside) as cache:
-        loaded = _load(root, cache_dir=cache)
+    if beside is not None:
+        for left in beside.glob(f"{_COPY_PREFIX}*"):
+            shutil.rmtree(left, ignore_errors=True)  # of a verification that was killed
+    with _modest_settings(), tempfile.TemporaryDirectory(prefix=_COPY_PREFIX, dir=beside) as cache:
+        loaded = _load(root, cache_dir=cache, keep_in_memory=False)
         for split in shards_by_split(manifest.shards):
             _check_features(loaded[split].features)
             # One file after the other: what was read of a mapped file counts as memory until it is closed.
@@ -80,8 +85,8 @@ def read_with_datasets(root: Path, manifest: DatasetManifest) -> Rows:
 
 def read_with_datasets_streaming(root: Path, manifest: DatasetManifest) -> Rows:
     """What ``load_dataset(root, streaming=True)`` gives."""
-    with _modest_settings():
-        loaded = _load(root, streaming=True)
+    with _modest_settings(), tempfile.TemporaryDirectory() as cache:
+        loaded = _load(root, cache_dir=cache, streaming=True)
         for split in shards_by_split(manifest.shards):
             _check_features(loaded[split].features)
             yield from map(_digest, loaded[split].cast_column("jpg", Image(decode=False)))
@@ -94,6 +99,12 @@ def read_with_webdataset(root: Path, manifest: DatasetManifest) -> Rows:
             for sample in group_by_keys(tar_file_expander([{"url": shard.path, "stream": file}])):
                 yield digest_row(sample["cls"], sample["jpg"], sample["json"])
 
+
+_THIS_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EMFILE, errno.ENOMEM}
+"""Errors that say nothing of the dataset: the command line has a line for each."""
+
+_COPY_PREFIX = ".imagenet-think-verify-"
+"""Of the folder that holds the library's own copy while it is read."""
 
 READERS: Mapping[str, Callable[[Path, DatasetManifest], Rows]] = MappingProxyType(
     {
@@ -124,8 +135,15 @@ def _compare(
                     return file, key, "gives something else than what lies in the shard"
                 task.advance()
     except _READING_ERRORS as error:
-        return file, key, f"fails {'near this sample' if key else 'at once'}: {' '.join(str(error).split())}"
+        cause = _find_cause(error)
+        if isinstance(cause, OSError) and cause.errno in _THIS_MACHINE:
+            raise cause from error
+        return file, key, f"fails {'near this sample' if key else 'at once'}: {' '.join(str(cause).split())}"
     return None
+
+
+def _find_cause(error: BaseException) -> BaseException:
+    return error if error.__cause__ is None else _find_cause(error.__cause__)
 
 
 def _expected_rows(shards: Sequence[ShardFindings]) -> Iterator[tuple[str, str, bytes]]:

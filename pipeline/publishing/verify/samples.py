@@ -20,7 +20,7 @@ from schemas.image import Split
 from schemas.manifest import TeacherEntry
 from schemas.record import Pair, ThinkRecord
 
-_INTEGER = re.compile(rb"0|[1-9][0-9]*")
+_INTEGER = re.compile(rb"0|[1-9][0-9]{0,8}")
 
 _ANY_PICTURE = ScreeningConfig(
     min_side=1, max_pixels=2**28, max_aspect=2.0**16, max_bytes=2**30, min_grey_std=0.0, min_entropy=0.0
@@ -89,7 +89,7 @@ def _record_faults(record: ThinkRecord, sample: Sample, expected: Expected) -> I
         yield f"json: has pairs of {_list(pair.teacher for pair in record.pairs)}, not one per teacher of the manifest"
     else:
         for pair, teacher in zip(record.pairs, expected.teachers, strict=True):
-            if _author(pair) != (teacher.model, teacher.revision, teacher.fingerprint):
+            if _author(pair) != (teacher.identity.model, teacher.identity.revision, teacher.fingerprint):
                 yield f"json: {pair.teacher}'s model, revision or fingerprint is not the manifest's"
     try:
         to_table([record], ThinkRecord)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from pathlib import Path
@@ -16,6 +17,7 @@ from pipeline.selection import SELECTION_FILE, select_images
 from pipeline.sources import build_index, open_source, read_index
 from pipeline.tables import read_rows
 from pipeline.taxonomy import load_taxonomy
+from prompts import read_prompt
 from schemas.completion import Completion, PairStatus, Rung
 from schemas.config import BuildConfig
 from schemas.errors import EngineError, RunDirectoryError, SourceError
@@ -231,3 +233,11 @@ def test_the_label_reaches_a_teacher_only_through_a_prompt_that_says_so(
     monkeypatch.setattr(scripted_engine.ScriptedEngine, "complete", listen)
     generate_pairs(make_job(selected, tmp_path, configure(selected / "source", prompt=prompt)))
     assert any("tench" in wording for wording in wordings) is shown
+
+
+def test_a_ledger_written_under_other_words_is_not_read_as_these(selected: Path, tmp_path: Path) -> None:
+    job = make_job(selected, tmp_path)
+    generate_pairs(job)
+    reworded = dataclasses.replace(job.setup, prompt=read_prompt("other", b"language: en\ntext: Say something else."))
+    with pytest.raises(RunDirectoryError, match=r"another way of generating \(prompt_sha256 was"):
+        read_results(reworded, tmp_path)

@@ -84,6 +84,13 @@ def test_an_engine_that_stays_away_is_given_up_with_a_reason(pauses: list[float]
         asyncio.run(SupervisedEngine(lambda: engine, 0, patience=0.0).complete(request()))
 
 
+def test_time_at_work_does_not_count_as_absence(pauses: list[float]) -> None:
+    del pauses
+    supervised = SupervisedEngine(lambda: FaultyEngine(fail(EngineUnavailableError("reset"), 1)), 0, patience=1.0)
+    supervised._last_answer -= 3600  # a request that took an hour
+    assert asyncio.run(supervised.complete(request())) == REPLY
+
+
 def test_a_refused_request_is_the_caller_s_to_handle() -> None:
     engine = FaultyEngine(fail(RequestRefusedError("too long"), 1))
     with pytest.raises(RequestRefusedError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +15,13 @@ from PIL import Image
 from pipeline.packing import PackInputs, pack
 from pipeline.packing.inputs import Parse
 from pipeline.progress import Silent
-from pipeline.tables import write_rows
+from pipeline.tables import read_rows, write_rows
 from pipeline.taxonomy import load_taxonomy
 from prompts import load_prompt
 from schemas.completion import Completion, FinishReason, PairScores, PairStatus, Rung, ThinkingAnswer
 from schemas.config import BuildConfig, PackingConfig, PixelsEngine, SourceConfig, TeacherConfig
 from schemas.errors import SourceError
+from schemas.identity import GenerationIdentity
 from schemas.image import ImageFacts, ImageFormat, ImageRef, SelectedImage, Split
 from schemas.manifest import DatasetManifest, SelectionManifest
 from schemas.rejection import Rejection, RejectReason, Stage
@@ -46,6 +48,24 @@ class MemorySource:
         return self.files[ref.container]
 
 
+def identify(name: str) -> GenerationIdentity:
+    """The way in which a teacher of this world generates."""
+    return GenerationIdentity(
+        teacher=name,
+        model=f"lab/{name}",
+        revision="main",
+        dtype="bfloat16",
+        quantization=None,
+        processor={"max_pixels": 1_000_000},
+        prompt_sha256="0" * 64,
+        temperature=0.8,
+        top_p=1.0,
+        top_k=-1,
+        repetition_penalty=1.0,
+        normalisation="1",
+    )
+
+
 @dataclass
 class Results:
     """One teacher's results, all in memory."""
@@ -53,7 +73,10 @@ class Results:
     name: str
     completions: list[Completion]
     faults: dict[str, tuple[RejectReason, str]] = field(default_factory=dict)
-    fingerprint: str = "0123456789abcdef"
+
+    @property
+    def identity(self) -> GenerationIdentity:
+        return identify(self.name)
 
     @property
     def teacher(self) -> TeacherSpec:
@@ -133,12 +156,15 @@ class World:
             split: tuple(image.ref.image_id for image in self.images if image.split == split)
             for split in ("train", "benchmark")
         }
+        rejected: Counter[RejectReason] = Counter()
+        if Stage.SELECT in self.earlier:
+            rejected.update(row.reason for row in read_rows(self.earlier[Stage.SELECT], Rejection))
         return SelectionManifest(
             seed=self.seed,
             target=max(len(self.images), 1),
-            candidates=len(self.images),
+            candidates=len(self.images) + sum(rejected.values()),
             left_over=0,
-            rejected={},
+            rejected=rejected,
             near_duplicate_groups=0,
             screening="1",
             taxonomy_sha256=load_taxonomy().sha256,
@@ -202,7 +228,7 @@ def make_completion(
     return Completion(
         image_id=image_id,
         teacher=teacher,
-        fingerprint="0123456789abcdef",
+        fingerprint=identify(teacher).fingerprint,
         attempt=1 if rung is Rung.AS_IS else 2,
         rung=rung,
         seed=5,

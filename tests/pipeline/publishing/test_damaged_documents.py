@@ -116,7 +116,7 @@ def drop_shard(manifest: DatasetManifest) -> dict[str, object]:
 
 
 MANIFESTS: dict[str, tuple[Callable[[DatasetManifest], dict[str, object]], str]] = {
-    "more-packed": (put(packed=16, selected=16), "16 images, 15 in shards"),
+    "more-packed": (put(packed=16, selected=16, seen=16), "16 images, 15 in shards"),
     "fewer-packed": (put(packed=14), "15 images were selected, 14 packed and 0 rejected"),
     "invented-rejections": (
         put(rejected={Stage.PACK: {RejectReason.REFUSED: 1}}, selected=16),

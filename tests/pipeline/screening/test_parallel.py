@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,12 +61,30 @@ def test_verdicts_do_not_depend_on_the_number_of_workers(folder: Folder) -> None
     assert {type(verdict) for _, verdict in expected} == {ImageFacts, Unusable}
 
 
-def test_an_image_that_cannot_be_read_is_unreadable_and_stops_nothing(folder: Folder) -> None:
+def test_an_image_on_a_bad_sector_is_unreadable_and_stops_nothing(folder: Folder) -> None:
     refs = references(folder)[:3]
-    refs.insert(1, ImageRef(image_id="n00000001_999", wnid="n00000001", container="gone.JPEG", offset=0, size=1))
-    verdicts = [verdict for _, verdict in screen_all(folder, refs, ScreeningConfig(workers=1))]
-    assert verdicts[1] == Unusable(RejectReason.UNREADABLE, "gone.JPEG: cannot be read")
-    assert all(isinstance(verdict, ImageFacts) for verdict in (verdicts[0], *verdicts[2:]))
+
+    class Worn:
+        form = "tree"
+
+        def scan(self) -> Iterator[ImageRef | Rejection]:
+            return folder.scan()
+
+        def read(self, ref: ImageRef) -> bytes:
+            if ref == refs[1]:
+                raise SourceError("a.JPEG cannot be read") from OSError(errno.EIO, "Input/output error")
+            return folder.read(ref)
+
+    verdicts = [verdict for _, verdict in screen_all(Worn(), refs, ScreeningConfig(workers=1))]
+    assert verdicts[1] == Unusable(RejectReason.UNREADABLE, "the disk cannot read it")
+    assert all(isinstance(verdict, ImageFacts) for verdict in (verdicts[0], verdicts[2]))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_image_that_is_gone_stops_the_screening_and_gives_no_verdict(folder: Folder, workers: int) -> None:
+    gone = ImageRef(image_id="n00000001_999", wnid="n00000001", container="gone.JPEG", offset=0, size=1)
+    with pytest.raises(SourceError, match="gone"):
+        list(screen_all(folder, [*references(folder)[:3], gone], ScreeningConfig(workers=workers)))
 
 
 def test_references_are_drawn_only_as_verdicts_are_taken(folder: Folder) -> None:

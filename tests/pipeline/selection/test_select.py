@@ -14,6 +14,7 @@ from pipeline.selection import REJECTIONS_FILE, SELECTION_FILE, load_selection, 
 from pipeline.sources import build_index, open_source, read_index
 from pipeline.tables import read_rows
 from pipeline.taxonomy import load_taxonomy
+from schemas.base import Contract
 from schemas.config import BuildConfig
 from schemas.errors import ConfigError, RunDirectoryError, SourceError
 from schemas.image import SelectedImage
@@ -24,6 +25,7 @@ from tests.pipeline.sources.synthetic import FORMS, Form, make_collection, synth
 
 CLASSES = ["n01440764", "n02123045", "n07920052", "n04099429"]
 ASTRONAUT = "n09818022"
+ROWS: dict[str, type[Contract]] = {SELECTION_FILE: SelectedImage, REJECTIONS_FILE: Rejection}
 
 
 def configure(source: Path, selection: str = "{images: 12}", more: str = "") -> BuildConfig:
@@ -66,7 +68,7 @@ def test_workers_change_nothing(workers: int, collection: Path, tmp_path: Path) 
 
 
 def test_the_order_of_the_index_changes_nothing(collection: Path, tmp_path: Path) -> None:
-    config = configure(collection)
+    config = configure(collection, f"{{images: 12, classes: [{CLASSES[0]}, {CLASSES[2]}]}}")
     source = open_source(config.source)
     build_index(source, tmp_path / "index", Silent())
     index = read_index(tmp_path / "index")
@@ -75,6 +77,8 @@ def test_the_order_of_the_index_changes_nothing(collection: Path, tmp_path: Path
     assert select_images(index, source, config, taxonomy, tmp_path / "a", Silent()) == select_images(
         reversed_index, source, config, taxonomy, tmp_path / "b", Silent()
     )
+    for name in (SELECTION_FILE, REJECTIONS_FILE):
+        assert list(read_rows(tmp_path / "a" / name, ROWS[name])) == list(read_rows(tmp_path / "b" / name, ROWS[name]))
 
 
 def test_a_smaller_target_is_a_prefix_of_a_larger_one(collection: Path, tmp_path: Path) -> None:
@@ -172,6 +176,23 @@ def test_verdicts_are_kept_so_that_nothing_is_screened_twice(collection: Path, t
     assert select_images(index, opened, config, load_taxonomy(), tmp_path / "out", Silent()) == first
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_disk_that_is_away_for_a_moment_gives_no_verdict(workers: int, collection: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(collection, source)
+    config = configure(source)
+    config = config.model_copy(update={"screening": config.screening.model_copy(update={"workers": workers})})
+    opened = open_source(config.source)
+    build_index(opened, tmp_path / "index", Silent())
+    index = read_index(tmp_path / "index")
+    source.rename(tmp_path / "away")
+    with pytest.raises(SourceError, match="whether the disk is mounted"):
+        select_images(index, opened, config, load_taxonomy(), tmp_path / "out", Silent())
+    (tmp_path / "away").rename(source)
+    manifest = select_images(index, opened, config, load_taxonomy(), tmp_path / "out", Silent())
+    assert (manifest.drawn, manifest.rejected) == (12, {})
+
+
 def test_the_manifest_is_found_again_and_its_checksum_guards_it(collection: Path, tmp_path: Path) -> None:
     assert load_selection(tmp_path) is None
     manifest = select(configure(collection), tmp_path)
@@ -179,6 +200,9 @@ def test_the_manifest_is_found_again_and_its_checksum_guards_it(collection: Path
     path = tmp_path / "selection.json"
     path.write_text(path.read_text().replace('"target":12', '"target":13'))
     with pytest.raises(RunDirectoryError, match="checksum"):
+        load_selection(tmp_path)
+    path.write_text("{")
+    with pytest.raises(RunDirectoryError, match="is no manifest of a selection"):
         load_selection(tmp_path)
 
 

@@ -206,6 +206,13 @@ class TestTree:
         with pytest.raises(SourceError, match="gone cannot be read"):
             list(TreeSource(tmp_path / "gone").scan())
 
+    def test_an_archive_among_loose_images_is_an_error_and_not_one_stray(self, tmp_path: Path) -> None:
+        (tmp_path / "n00005787_1.JPEG").write_bytes(b"loose")
+        (tmp_path / "z").mkdir()
+        (tmp_path / "z" / "n00005788.tar").write_bytes(make_tar({"n00005788_1.JPEG": b"a"}))
+        with pytest.raises(SourceError, match=r"archive among loose images; set source\.form to tars"):
+            list(TreeSource(tmp_path).scan())
+
 
 class TestTar:
     def test_members_with_unsafe_names_are_rejected_and_nothing_is_written(self, tmp_path: Path) -> None:
@@ -237,7 +244,7 @@ class TestTar:
         )
         assert [image.image_id for image in images_of(source)] == ["n00005787_1", "n00005787_2"]
         assert [source.read(image) for image in images_of(source)] == [bytes(5)] * 2
-        assert [rejection.detail for rejection in rejections_of(source)] == ["a.tar: \\udcff"]
+        assert [rejection.detail for rejection in rejections_of(source)] == ["the archive: \\udcff"]
 
     def test_an_archive_that_ends_early_gives_what_came_before(self, tmp_path: Path) -> None:
         archive = make_tar({f"n00005787_{number}.JPEG": bytes(1000) for number in (1, 2, 3)})
@@ -247,7 +254,7 @@ class TestTar:
         assert rejection.reason is RejectReason.ARCHIVE_DAMAGED
         assert rejection.image_id == "n00005787_3"
         assert rejection.detail == (
-            "a.tar: n00005787_3.JPEG: the archive ends 676 bytes before the end of this member (byte 3072)"
+            "the archive: n00005787_3.JPEG: the archive ends 676 bytes before the end of this member (byte 3072)"
         )
 
     def test_damage_in_an_inner_archive_ends_that_one_alone(self, tmp_path: Path) -> None:
@@ -260,17 +267,21 @@ class TestTar:
         source = tar_source(tmp_path / "a.tar", make_tar(inner_archives))
         assert [image.image_id for image in images_of(source)] == ["n00005787_1", "n00005789_1"]
         assert reasons_of(source) == [RejectReason.ARCHIVE_DAMAGED] * 2
-        assert rejections_of(source)[1].detail.startswith("a.tar: n00005788.tar: ")
+        assert rejections_of(source)[1].detail.startswith("the archive: n00005788.tar: ")
 
     def test_archives_are_looked_into_one_level_deep(self, tmp_path: Path) -> None:
         deepest = make_tar({"n00005787_1.JPEG": b"a"})
         source = tar_source(tmp_path / "a.tar", make_tar({"b.tar": make_tar({"c.tar": deepest})}))
         assert reasons_of(source) == [RejectReason.NOT_AN_IMAGE_ID]
 
-    @pytest.mark.parametrize("magic", [b"\x1f\x8b\x08", b"BZh9", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"])
+    @pytest.mark.parametrize("magic", [b"\x1f\x8b\x08", b"BZh91AY&SY", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"])
     def test_a_compressed_archive_is_refused_with_the_remedy(self, tmp_path: Path, magic: bytes) -> None:
         with pytest.raises(SourceError, match=r"a\.tar is compressed .* unpack it once with"):
             list(tar_source(tmp_path / "a.tar", magic + bytes(600)).scan())
+
+    def test_a_name_that_begins_like_bzip2_is_no_compression(self, tmp_path: Path) -> None:
+        source = tar_source(tmp_path / "a.tar", make_tar({"BZhang/n00005787_1.JPEG": b"a"}))
+        assert [image.image_id for image in images_of(source)] == ["n00005787_1"]
 
     def test_an_archive_that_shrank_cannot_be_read(self, tmp_path: Path) -> None:
         source = tar_source(tmp_path / "a.tar", make_tar({"n00005787_1.JPEG": bytes(1000)}))

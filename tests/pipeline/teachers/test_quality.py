@@ -78,3 +78,9 @@ def test_every_text_can_be_scored(text: str) -> None:
     assert 0 <= scores.han_share <= 1
     assert scores.compression >= 0
     assert isinstance(is_loop(text), bool)
+
+
+def test_a_long_text_with_a_whole_sentence_of_chinese_is_mixed_whatever_its_share() -> None:
+    text = "the quick brown fox jumps over the lazy dog " * 800 + "这是一张照片" * 9
+    assert han_share(text) < 0.02
+    assert is_wrong_language(text, "en")
