@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import importlib
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +21,7 @@ from PIL import Image
 
 from pipeline.engines.base import Engine, EngineReply, EngineRequest
 from pipeline.engines.pixels import PixelsEngine
+from pipeline.engines.pixels.colours import to_lab
 from pipeline.engines.pixels.engine import cut
 from pipeline.teachers import load_teachers
 from schemas.completion import FinishReason
@@ -82,16 +85,39 @@ def test_the_text_is_the_same_in_any_number_of_threads() -> None:
 
 def test_the_text_is_the_same_in_another_process_with_other_threads_and_hashes() -> None:
     request = request_for(with_disc(0.3, 0.3), seed=7)
-    program = (
-        "from tests.pipeline.engines.pixels.test_engine import *;"
-        "print(hashlib.sha256(ask(request_for(with_disc(0.3, 0.3), seed=7)).text.encode()).hexdigest())"
-    )
-    environment = {**os.environ, "PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    root = Path(__file__).parents[4]
+    program = "print(hashlib.sha256(ask(request_for(with_disc(0.3, 0.3), seed=7)).text.encode()).hexdigest())"
+    output = run_elsewhere(program, {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
+    assert output == hashlib.sha256(ask(request).text.encode()).hexdigest()
+
+
+def test_colours_are_the_same_on_a_lesser_processor() -> None:
+    # powers and roots differ in their last digits between processors, and words must not
+    multiarray = importlib.import_module("numpy._core._multiarray_umath")
+    features = [name for name in multiarray.__cpu_dispatch__ if multiarray.__cpu_features__.get(name)]
+    if not features:
+        pytest.skip("numpy has no faster code for this processor that could be switched off")
+    output = run_elsewhere("print(digest_of_all_colours())", {"NPY_DISABLE_CPU_FEATURES": " ".join(features)})
+    assert output == digest_of_all_colours()
+
+
+def digest_of_all_colours() -> str:
+    """SHA-256 of the CIELAB values of a cube of 64 levels per channel."""
+    levels = np.arange(0, 256, 4, dtype=np.uint8)
+    cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1)
+    return hashlib.sha256(to_lab(cube).tobytes()).hexdigest()
+
+
+def run_elsewhere(program: str, environment: dict[str, str]) -> str:
+    """What a line of Python, which may use all of this module, prints in a process of its own."""
     output = subprocess.run(
-        [sys.executable, "-c", program], cwd=root, env=environment, check=True, capture_output=True, text=True
+        [sys.executable, "-c", f"from tests.pipeline.engines.pixels.test_engine import *; {program}"],
+        cwd=Path(__file__).parents[4],
+        env={**os.environ, **environment},
+        check=True,
+        capture_output=True,
+        text=True,
     )
-    assert output.stdout.strip() == hashlib.sha256(ask(request).text.encode()).hexdigest()
+    return output.stdout.strip()
 
 
 def test_the_event_loop_goes_on_while_a_picture_is_measured() -> None:
