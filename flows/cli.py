@@ -59,15 +59,13 @@ def build(config: ConfigFile, run_dir: RunDir, dry_run: DryRun = False, quiet: Q
 @app.command()
 def index(config: ConfigFile, run_dir: RunDir, quiet: Quiet = False) -> None:  # noqa: FBT002 - a flag
     """List what the source holds."""
-    with _interruptible():
-        _run_flow("index", load_config(config), run_dir, quiet=quiet)
+    _run_stage("index", config, run_dir, quiet=quiet)
 
 
 @app.command()
 def select(config: ConfigFile, run_dir: RunDir, quiet: Quiet = False) -> None:  # noqa: FBT002 - a flag
     """Screen and draw the images, and hold out the benchmark."""
-    with _interruptible():
-        _run_flow("select", load_config(config), run_dir, quiet=quiet)
+    _run_stage("select", config, run_dir, quiet=quiet)
 
 
 @app.command()
@@ -84,13 +82,13 @@ def generate(
         raise ConfigError(f"--teacher {teacher}: not in {config}", f"name one of {', '.join(names)}")
     with _interruptible():
         _run_flow("generate", settings, run_dir, quiet=quiet, teachers=[teacher] if teacher else names)
+    _print_summary(settings, run_dir)
 
 
 @app.command()
 def pack(config: ConfigFile, run_dir: RunDir, quiet: Quiet = False) -> None:  # noqa: FBT002 - a flag
     """Write the shards, the card and the manifests."""
-    with _interruptible():
-        _run_flow("pack", load_config(config), run_dir, quiet=quiet)
+    _run_stage("pack", config, run_dir, quiet=quiet)
 
 
 @app.command()
@@ -176,6 +174,13 @@ def _interruptible() -> Iterator[None]:
         raise typer.Exit(EXIT_INTERRUPTED if isinstance(stop, KeyboardInterrupt) else EXIT_TERMINATED) from None
 
 
+def _run_stage(stage: str, config: Path, run_dir: Path, *, quiet: bool) -> None:
+    settings = load_config(config)
+    with _interruptible():
+        _run_flow(stage, settings, run_dir, quiet=quiet)
+    _print_summary(settings, run_dir)
+
+
 def _run_flow(stage: str, config: BuildConfig, run_dir: Path, *, quiet: bool, teachers: Sequence[str] = ()) -> None:
     """Run a stage's flow in this process, under the directory's lock, against an embedded or a named Prefect server."""
     from pipeline.rundir import exclusive  # noqa: PLC0415 - verbs load what they need
@@ -206,10 +211,14 @@ def _print_plan(config: BuildConfig, run_dir: Path) -> None:
     print_lines(plan(config, run_dir), Console())
 
 
-def _print_result(config: BuildConfig, run_dir: Path) -> None:
+def _print_summary(config: BuildConfig, run_dir: Path) -> None:
     from flows.summary import print_lines, summarise  # noqa: PLC0415
 
     print_lines(summarise(config, run_dir), Console())
+
+
+def _print_result(config: BuildConfig, run_dir: Path) -> None:
+    _print_summary(config, run_dir)
     dataset = (run_dir / "dataset").resolve()
     typer.echo(f"""
 The dataset is in {dataset}. To read it:
