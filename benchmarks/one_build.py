@@ -16,7 +16,7 @@ from pipeline import stages
 
 
 def main(source: str, images: str, workers: str, run_dir: str) -> None:
-    """Build from a source to a packed dataset, measuring stage by stage."""
+    """Build from a source to a verified dataset, measuring stage by stage."""
     build = stages.open_build(configure(Path(source), int(images), int(workers)), Path(run_dir))
 
     def generate() -> None:
@@ -28,6 +28,7 @@ def main(source: str, images: str, workers: str, run_dir: str) -> None:
         "select": lambda: stages.select(build),
         "generate": generate,
         "pack": lambda: stages.pack_dataset(build),
+        "verify": lambda: stages.verify(build),
     }
     peaks = {}
     for stage, run in work.items():

@@ -31,7 +31,7 @@ def test_a_benchmark_compares_something_with_a_named_baseline(name: str) -> None
 
 def test_memory_is_compared_stage_by_stage() -> None:
     stages = [comparison.what.split(", ")[1] for comparison in measure("memory")]
-    assert stages == ["index", "select", "generate", "pack"]
+    assert stages == ["index", "select", "generate", "pack", "verify"]
 
 
 def make_clock(*durations: float) -> Callable[[], float]:
