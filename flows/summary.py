@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline.generation import read_results
+from pipeline.packing.sidecars import MANIFEST_FILE
 from pipeline.progress import Silent
 from pipeline.rundir import RunDirectory, check_run
 from pipeline.selection import load_selection
@@ -79,7 +80,7 @@ def plan(config: BuildConfig, run_dir: Path) -> list[Line]:
         else:
             pending = build.job(setup).count_pending()
             lines.append(Line(f"generate {setup.name}", "to do" if pending else "done", f"{pending:,} images missing"))
-    packed = (build.run.dataset / "manifest.json").exists()
+    packed = (build.run.dataset / MANIFEST_FILE).exists()
     lines.append(Line("pack", "if changed" if packed else "to do", str(build.run.dataset)))
     lines.append(Line("verify", "if changed" if packed else "to do"))
     return lines
@@ -112,7 +113,7 @@ def _pairs(build: Build) -> list[Line]:
 
 
 def _dataset(build: Build) -> list[Line]:
-    manifest = _load(build.run.dataset / "manifest.json", DatasetManifest)
+    manifest = _load(build.run.dataset / MANIFEST_FILE, DatasetManifest)
     if manifest is None:
         return []
     size = sum(shard.bytes for shard in manifest.shards)

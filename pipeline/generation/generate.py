@@ -76,11 +76,12 @@ def generate_pairs(job: GenerationJob) -> GenerationReport | None:
         SourceError: a picture changed since it was screened.
         ConservationError: an image is neither done nor used up at the end.
     """
-    missing = job.count_pending()
+    standings = job.standings()
+    missing = sum(1 for _ in job.pending(standings))
     if not missing:
         return None
     try:
-        report = asyncio.run(_generate(job, missing))
+        report = asyncio.run(_generate(job, standings, missing))
     except BaseExceptionGroup as group:
         raise _first_cause(group) from group
     if left := job.count_pending():
@@ -88,7 +89,7 @@ def generate_pairs(job: GenerationJob) -> GenerationReport | None:
     return report
 
 
-async def _generate(job: GenerationJob, missing: int) -> GenerationReport:
+async def _generate(job: GenerationJob, standings: Mapping[str, Standing], missing: int) -> GenerationReport:
     setup, settings = job.setup, job.config.generation
     engine = SupervisedEngine(setup.start_engine, settings.engine_restarts)
     try:
@@ -99,15 +100,14 @@ async def _generate(job: GenerationJob, missing: int) -> GenerationReport:
         began = time.monotonic()
         with job.progress.task(f"generate {setup.name}", missing, "images") as task:
             async with writer.rolling():
-                starved = await _ask_all(job, asker, task, settings.max_concurrency or engine.concurrency)
+                size = settings.max_concurrency or engine.concurrency
+                starved = await _ask_all(job, standings, asker, task, size)
         return _report(asker, time.monotonic() - began, starved)
     finally:
         await engine.close()
 
 
-async def _ask_all(job: GenerationJob, asker: Asker, task: Task, size: int) -> float:
-    standings = job.standings()
-
+async def _ask_all(job: GenerationJob, standings: Mapping[str, Standing], asker: Asker, task: Task, size: int) -> float:
     async def ask(image: Prepared) -> None:
         ref = image.selected.ref
         synset = job.taxonomy[ref.wnid]
