@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
 from schemas.base import Contract, Hash64, ImageId, Sha256, Wnid
 
 Split = Literal["train", "benchmark"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 Holdout = Literal["none", "image", "synset", "subtree"]
 """How far an image is from train: only other images, only other synsets, or only other subtrees are trained on."""
 ImageFormat = Literal["JPEG", "PNG", "GIF", "WEBP", "BMP"]

@@ -6,12 +6,9 @@ import bisect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import get_args
 
 from schemas.identity import rank
-from schemas.image import Split
-
-SPLITS: tuple[Split, ...] = get_args(Split)
+from schemas.image import SPLITS, Split
 
 DATA_DIRECTORY = "data"
 

@@ -6,10 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.packing.layout import SPLITS
 from pipeline.taxonomy import read_wordnet_licence
 from schemas.derived import JSON_SCHEMA_ID, json_schema
-from schemas.image import Split
+from schemas.image import SPLITS, Split
 from schemas.manifest import DatasetManifest, ShardEntry
 
 MANIFEST_FILE = "manifest.json"

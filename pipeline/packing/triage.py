@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.packing.inputs import PackInputs, TeacherResults
-from pipeline.packing.layout import SPLITS
 from pipeline.tables import TableWriter, read_rows
 from schemas.errors import ConservationError, DatasetError
-from schemas.image import ImageRef, SelectedImage, Split
+from schemas.image import SPLITS, ImageRef, SelectedImage, Split
 from schemas.rejection import Rejection, RejectReason, Stage
 
 

@@ -27,7 +27,7 @@ from schemas.base import canonical_json
 from schemas.config import BuildConfig
 from schemas.derived import arrow_schema
 from schemas.errors import ConservationError, RunDirectoryError, SourceError
-from schemas.image import ImageRef, SelectedImage, Split
+from schemas.image import SPLITS, ImageRef, SelectedImage, Split
 from schemas.manifest import SelectionManifest
 from schemas.rejection import Rejection, RejectReason, Stage
 
@@ -75,7 +75,7 @@ def select_images(
         screening=SCREENING_VERSION,
         taxonomy_sha256=taxonomy.sha256,
         versions=library_versions(),
-        ids={split: tuple(i for i, h in zip(ids, holdouts, strict=True) if _split(h) == split) for split in _SPLITS},
+        ids={split: tuple(i for i, h in zip(ids, holdouts, strict=True) if _split(h) == split) for split in SPLITS},
     ).signed()
     _check_conservation(manifest)
     write_atomic(out / MANIFEST_FILE, canonical_json(manifest.model_dump(mode="json")))
@@ -98,9 +98,6 @@ def load_selection(out: Path) -> SelectionManifest | None:
     if manifest.sha256 != manifest.digest():
         raise RunDirectoryError(f"{path}: does not match its own checksum", "remove the file to draw again")
     return manifest
-
-
-_SPLITS: tuple[Split, ...] = ("train", "benchmark")
 
 
 def _split(holdout: str) -> Split:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from pipeline.files import sha256_of
 from pipeline.packing.card import loading_metadata, read_front_matter
-from pipeline.packing.layout import SPLITS, ShardPlan
+from pipeline.packing.layout import ShardPlan
 from pipeline.packing.pack import check_conservation
 from pipeline.packing.sidecars import (
     CARD_FILE,
@@ -35,6 +35,7 @@ from pipeline.publishing.verify.report import Findings
 from pipeline.sources.entries import printable
 from pipeline.tables import read_rows
 from schemas.errors import ConservationError, RunDirectoryError
+from schemas.image import SPLITS
 from schemas.manifest import DatasetManifest
 from schemas.record import RECORD_VERSION
 from schemas.rejection import Rejection
