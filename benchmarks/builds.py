@@ -10,7 +10,6 @@ from pipeline.packing.tarball import END_OF_ARCHIVE, tar_member
 from pipeline.taxonomy import load_taxonomy
 from schemas.config import (
     BuildConfig,
-    CustomEngine,
     GenerationConfig,
     PackingConfig,
     ScreeningConfig,
@@ -18,6 +17,7 @@ from schemas.config import (
     SourceConfig,
     TeacherConfig,
 )
+from schemas.engines import CustomEngine
 
 TEACHERS = ("glm-4.1v-9b-thinking", "kimi-vl-a3b-thinking-2506")
 
@@ -43,7 +43,7 @@ def write_source(path: Path, pictures: Iterable[bytes]) -> None:
 
 def configure(source: Path, images: int, workers: int) -> BuildConfig:
     """A build of all images of a source; 0 workers take one per core."""
-    engine = CustomEngine(kind="custom", factory="benchmarks.instant_engine:create", options={})
+    engine = CustomEngine(kind="custom", factory="benchmarks.instant_engine:create")
     return BuildConfig(
         source=SourceConfig(path=source, form="tar"),
         screening=ScreeningConfig(workers=workers),

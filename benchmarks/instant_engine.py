@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from benchmarks.prose import write_pair
-from pipeline.engines import EngineInfo, EngineReply, EngineRequest, Render
+from pipeline.engines import EngineInfo, EngineReply, EngineRequest
+from pipeline.engines.custom import Render
 from schemas.completion import FinishReason
 from schemas.teacher import TeacherSpec
 
@@ -24,9 +25,9 @@ class InstantEngine:
     async def complete(self, request: EngineRequest) -> EngineReply:
         """Answer without waiting for anything."""
         text = self._render(*write_pair(request.seed))
-        return EngineReply(text, FinishReason.STOP, None, self.count_tokens(text))
+        return EngineReply(text, FinishReason.STOP, None, await self.count_tokens(text))
 
-    def count_tokens(self, text: str) -> int:
+    async def count_tokens(self, text: str) -> int:
         """Characters over four, about what a token of English is."""
         return len(text) // 4
 

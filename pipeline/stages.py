@@ -76,7 +76,7 @@ class Build:
         """
         _ = self.source
         for setup in self.teachers:
-            check_engine(setup.config.engine, setup.spec)
+            check_engine(setup.config.engine, setup.spec, setup.sampling)
         judge_class(self.taxonomy, self.config.selection)
         judge_holdout(self.taxonomy, self.config.selection.holdout, self.config.seed)
 

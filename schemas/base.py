@@ -20,6 +20,14 @@ Hash64 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 """Sixty-four bits in lower-case hexadecimal: a perceptual hash or a fingerprint."""
 
 
+OPERATIONAL = "operational"
+"""Marks a field of a configuration that is no part of its identity (see ``schemas.config``)."""
+
+
+UNSHOWN = "unshown"
+"""Type of a validation error whose input may be a secret: messages say what is wanted, never what was given."""
+
+
 class Contract(BaseModel):
     """A frozen record of exactly the declared fields; no coercion, no NaN, no infinity."""
 

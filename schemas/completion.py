@@ -88,13 +88,15 @@ class Completion(Contract):
     rung: Rung
     seed: int = Field(ge=0)
     max_tokens: int = Field(gt=0)
+    thinking_budget: int | None
+    """Tokens after which the engine was to close the thinking."""
     raw: bytes
     finish_reason: FinishReason
     stop_reason: str | None
     error: str | None
     """Why the engine gave no text, when it gave none."""
     forced_close: bool
-    """The engine closed the thinking by force (a thinking budget)."""
+    """It did: not the model but the thinking budget ended the thinking."""
     prompt_tokens: int | None
     completion_tokens: int = Field(ge=0)
     thinking_tokens: int = Field(ge=0)
@@ -104,6 +106,10 @@ class Completion(Contract):
     engine: str
     model: str
     revision: str
+    dtype: str
+    quantization: str | None
+    processor: dict[str, str]
+    """Settings that change what the model sees of the picture."""
     versions: dict[str, str]
     """Package and device versions that made the text, by name."""
     started_at: float

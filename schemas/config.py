@@ -14,10 +14,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
-from schemas.base import Contract, Wnid, canonical_json
-
-OPERATIONAL = "operational"
-"""Marks a field that is no part of the identity."""
+from schemas.base import OPERATIONAL, Contract, Wnid, canonical_json
+from schemas.engines import EngineConfig
 
 Workers = Annotated[int, Field(ge=0, le=1024), OPERATIONAL]
 """Number of parallel workers; 0 takes one per core."""
@@ -81,23 +79,6 @@ class SelectionConfig(Contract):
     exclude_synsets: tuple[Wnid, ...] = ("n10994097", "n11196627", "n11318824")
     """By default the three named people that ImageNet files under other classes."""
     holdout: HoldoutConfig = HoldoutConfig()
-
-
-class PixelsEngine(Contract):
-    """The embedded engine: measures the picture, asks no model."""
-
-    kind: Literal["pixels"]
-
-
-class CustomEngine(Contract):
-    """An engine of the user's own: a factory ``module:function`` that is called with the teacher and the options."""
-
-    kind: Literal["custom"]
-    factory: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.\w+)*:\w+$")]
-    options: Annotated[dict[str, Any], Field(default_factory=dict), OPERATIONAL]
-
-
-EngineConfig = Annotated[PixelsEngine | CustomEngine, Field(discriminator="kind")]
 
 
 class SamplingOverrides(Contract):

@@ -71,7 +71,7 @@ class GenerationIdentity(Contract):
     revision: str
     dtype: str
     quantization: str | None
-    processor: dict[str, str | int | float | bool]
+    processor: dict[str, str]
     """Settings that change what the model sees of the picture, e.g. its pixel limits."""
     prompt_sha256: str
     temperature: float

@@ -11,13 +11,14 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from schemas.config import BuildConfig, EngineConfig
+from schemas.config import BuildConfig, TeacherConfig
+from schemas.engines import EngineConfig
 from schemas.errors import ConfigError
 from schemas.yaml_files import KeyPath, format_key_path, parse_yaml, show
 
 
 def load_config(path: Path) -> BuildConfig:
-    """Read a build's configuration. Relative source paths are taken from the file's folder.
+    """Read a build's configuration. Relative paths are taken from the file's folder.
 
     Raises:
         ConfigError: the file cannot be read, is not YAML, or does not fit; the message names each key path, what was
@@ -35,7 +36,9 @@ def load_config(path: Path) -> BuildConfig:
     except (OSError, RuntimeError) as error:
         given = show(str(config.source.path))
         raise ConfigError(f"{path}: source.path: {given} was given; {_lower_first(str(error))}") from error
-    return config.model_copy(update={"source": config.source.model_copy(update={"path": location})})
+    source = config.source.model_copy(update={"path": location})
+    teachers = tuple(_anchor(teacher, path.parent) for teacher in config.teachers)
+    return config.model_copy(update={"source": source, "teachers": teachers})
 
 
 def parse_config(text: str, name: str) -> BuildConfig:
@@ -56,6 +59,15 @@ def dump_config(config: BuildConfig) -> str:
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
 
+def _anchor(teacher: TeacherConfig, folder: Path) -> TeacherConfig:
+    """Take a checkpoint's relative path from the file's folder; a name on the hub never starts with a dot."""
+    model = getattr(teacher.engine, "model", None)
+    if model is None or not model.startswith(("./", "../")):
+        return teacher
+    engine = teacher.engine.model_copy(update={"model": str((folder / model).resolve())})
+    return teacher.model_copy(update={"engine": engine})
+
+
 def _validate(data: dict[str, Any], name: str) -> BuildConfig:
     try:
         # JSON mode: YAML's lists and strings become tuples, paths and enums, while types stay strict.
@@ -68,7 +80,7 @@ def _validate(data: dict[str, Any], name: str) -> BuildConfig:
         raise ConfigError("\n".join(f"{name}: {mistake}" for mistake in mistakes)) from error
 
 
-def _explain(detail: ErrorDetails) -> str:
+def _explain(detail: ErrorDetails) -> str:  # noqa: PLR0911 - a table
     location, models = _follow(detail["loc"])
     path = format_key_path(location)
     given = show(detail["input"])
@@ -76,6 +88,8 @@ def _explain(detail: ErrorDetails) -> str:
         case "extra_forbidden":
             known = [key for model in models for key in model.model_fields]
             return f"{path}: unknown key{_suggest(str(location[-1]), known)}"
+        case "unshown":
+            return f"{path}: {detail['msg']}"
         case "missing":
             return f"{path}: missing; this key is required"
         case "value_error":

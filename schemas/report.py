@@ -7,6 +7,29 @@ from pydantic import Field
 from schemas.base import Contract
 
 
+class CanaryReport(Contract):
+    """What the canaries came to when the engine last started."""
+
+    asked: int = Field(ge=0)
+    """Pictures."""
+    compared: int = Field(ge=0)
+    """Pictures whose greedy texts alone and together were compared: none where there was only one picture."""
+    exact: int = Field(ge=0)
+    """Of these, pictures whose two texts are the same."""
+    ok: int = Field(ge=0)
+    """Pictures that got a valid pair when asked as the build asks."""
+
+    @property
+    def exact_share(self) -> float:
+        """Share of the pictures compared whose two texts are the same; 0 where none was compared."""
+        return self.exact / self.compared if self.compared else 0.0
+
+    @property
+    def ok_share(self) -> float:
+        """Share of the pictures that got a valid pair."""
+        return self.ok / self.asked if self.asked else 0.0
+
+
 class GenerationReport(Contract):
     """One teacher's last run that asked anything."""
 
@@ -22,6 +45,8 @@ class GenerationReport(Contract):
     seconds: float = Field(ge=0)
     starved_seconds: float = Field(ge=0)
     """Time with an open place in the window and no picture ready."""
+    canaries: CanaryReport | None = None
+    """``None`` where the engine has none."""
 
     @property
     def starved_share(self) -> float:

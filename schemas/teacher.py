@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from schemas.base import Contract
 
@@ -18,6 +18,38 @@ class Sampling(Contract):
     max_tokens: int = Field(gt=0)
 
 
+class ImageLimits(Contract):
+    """What the teacher's own image processor makes of a picture's size."""
+
+    min_pixels: int = Field(gt=0)
+    """Smaller pictures are enlarged."""
+    max_pixels: int = Field(gt=0)
+    """Larger pictures are shrunk."""
+    max_aspect: float = Field(ge=1)
+    pixels_per_token: int = Field(gt=0)
+    """Pixels that one visual token stands for."""
+
+
+class EngineDefaults(Contract):
+    """How an engine is set up for the teacher. Names and meanings are vLLM's."""
+
+    max_model_len: int = Field(gt=0)
+    limit_mm_per_prompt: dict[str, int]
+    mm_processor_kwargs: dict[str, JsonValue]
+
+
+class Requirements(Contract):
+    """What the teacher needs of its environment."""
+
+    vllm: str
+    """Versions it was tried with, as a version specifier (PEP 440)."""
+    transformers: str
+    packages: tuple[str, ...]
+    """Beyond what vLLM brings along."""
+    weights_gib: float = Field(gt=0)
+    """Of the weights on disk, and about what they take on the GPU."""
+
+
 class TeacherSpec(Contract):
     """One entry of ``pipeline/teachers/teachers.yaml``."""
 
@@ -26,11 +58,16 @@ class TeacherSpec(Contract):
     """Repository on the Hugging Face hub."""
     revision: str | None
     """Commit that the settings below were written for; ``None`` where it could not be learnt."""
+    remote_code: bool
+    """The repository's own Python code is run; only ever of a revision that is named."""
     licence: str
     grammar: str
     """Name of the output grammar, a key of ``pipeline.teachers.GRAMMARS``."""
     context: int = Field(gt=0)
     """Longest prompt and output together, in tokens."""
+    image: ImageLimits
     sampling: Sampling
+    engine: EngineDefaults
+    requires: Requirements
     source: str
-    """Where the sampling defaults come from."""
+    """Where all of this comes from."""

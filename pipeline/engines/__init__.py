@@ -2,58 +2,63 @@
 
 from __future__ import annotations
 
-import functools
-import importlib
-import inspect
-from collections.abc import Callable
-
-from pipeline.engines.base import Engine, EngineInfo, EngineReply, EngineRequest
-from schemas.config import CustomEngine, EngineConfig, PixelsEngine
+from pipeline.engines.base import Engine, EngineInfo, EngineReply, EngineRequest, SourceFile
+from pipeline.engines.checkpoint import check_checkpoint
+from pipeline.engines.custom import bind_factory
+from pipeline.teachers import GRAMMARS
+from schemas.engines import CustomEngine, EngineConfig, OpenAIEngine, PixelsEngine, VllmEngine
 from schemas.errors import ConfigError
-from schemas.teacher import TeacherSpec
+from schemas.teacher import Sampling, TeacherSpec
 
-__all__ = ["Engine", "EngineInfo", "EngineReply", "EngineRequest", "Render", "check_engine", "create_engine"]
-
-Render = Callable[[str, str], str]
-"""Writes (thinking, answer) in a teacher's wire format."""
+__all__ = ["Engine", "EngineInfo", "EngineReply", "EngineRequest", "SourceFile", "check_engine", "create_engine"]
 
 
-def create_engine(config: EngineConfig, teacher: TeacherSpec, render: Render) -> Engine:
+def create_engine(config: EngineConfig, teacher: TeacherSpec) -> Engine:
     """Start the engine that a configuration names for a teacher.
 
     Raises:
-        ConfigError: a custom factory cannot be imported, or does not take the options.
+        ConfigError: a custom factory cannot be imported or does not take the options; a model that cannot be named.
         EngineError: the engine does not start.
     """
+    grammar = GRAMMARS[teacher.grammar]
     match config:
         case PixelsEngine():
             from pipeline.engines.pixels import PixelsEngine as Pixels  # noqa: PLC0415 - engines load when used
 
-            return Pixels(teacher, render)
+            return Pixels(teacher, grammar.render)
+        case VllmEngine():
+            from pipeline.engines.vllm import start_vllm  # noqa: PLC0415 - engines load when used
+
+            return start_vllm(config, teacher, grammar)
+        case OpenAIEngine():
+            from pipeline.engines.openai import connect  # noqa: PLC0415 - engines load when used
+
+            return connect(config, teacher, grammar)
         case CustomEngine():
-            return _bind_factory(config, teacher, render)()
+            return bind_factory(config, teacher, grammar.render)()
 
 
-def check_engine(config: EngineConfig, teacher: TeacherSpec) -> None:
-    """Meet a misspelt engine before hours of other work are done.
+def check_engine(config: EngineConfig, teacher: TeacherSpec, sampling: Sampling) -> None:
+    """Meet a misspelt engine before hours of other work are done. Starts nothing, and asks no server.
 
     Raises:
-        ConfigError: a custom factory cannot be imported, or does not take the options.
+        ConfigError: a custom factory cannot be imported or does not take the options; vLLM is not installed; a model
+            whose remote code would run is not pinned; texts may be longer than the context.
     """
-    if isinstance(config, CustomEngine):
-        _bind_factory(config, teacher, str.join)
+    match config:
+        case CustomEngine():
+            bind_factory(config, teacher, GRAMMARS[teacher.grammar].render)
+        case VllmEngine():
+            check_checkpoint(config, teacher)
+            _check_context(config.max_model_len or teacher.engine.max_model_len, teacher, sampling)
+        case OpenAIEngine() | PixelsEngine():
+            pass
 
 
-def _bind_factory(config: CustomEngine, teacher: TeacherSpec, render: Render) -> Callable[[], Engine]:
-    module, _, attribute = config.factory.partition(":")
-    try:
-        factory: Callable[..., Engine] = getattr(importlib.import_module(module), attribute)
-        inspect.signature(factory).bind(teacher, render, **config.options)
-    except (ImportError, AttributeError) as error:
+def _check_context(tokens: int, teacher: TeacherSpec, sampling: Sampling) -> None:
+    if sampling.max_tokens >= tokens:
         raise ConfigError(
-            f"engine factory {config.factory}: {error}",
-            "name a module:function that Python can import (see PYTHONPATH)",
-        ) from error
-    except TypeError as error:
-        raise ConfigError(f"engine factory {config.factory}: {error}", "mend the engine's options") from error
-    return functools.partial(factory, teacher, render, **config.options)
+            f"{teacher.name}: sampling.max_tokens {sampling.max_tokens:,} leaves no room for picture and prompt in "
+            f"engine.max_model_len {tokens:,}",
+            "lower the one or raise the other",
+        )

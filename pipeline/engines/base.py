@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from PIL import Image
 
 from schemas.completion import FinishReason
 from schemas.teacher import Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """The source's own JPEG, where its decoded pixels are those of the request: no need to encode them again."""
+
+    data: bytes
+    path: Path | None
+    """The file that holds exactly these bytes; ``None`` for a member of an archive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +36,8 @@ class EngineRequest:
     seed: int
     thinking_budget: int | None = None
     """Close the thinking by force after this many tokens."""
+    source: SourceFile | None = None
+    """Where normalisation changed nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,7 @@ class EngineReply:
     completion_tokens: int
     prompt_tokens: int | None = None
     forced_close: bool = False
+    """A thinking budget ended the thinking, not the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +63,20 @@ class EngineInfo:
     revision: str
     dtype: str
     quantization: str | None = None
-    processor: dict[str, str | int | float | bool] = field(default_factory=dict)
-    """Settings that change what the model sees of the picture."""
+    processor: dict[str, str] = field(default_factory=dict)
+    """Settings that change what the model sees of the picture, nested names joined by dots, values as JSON."""
     versions: dict[str, str] = field(default_factory=dict)
     """Of the packages and devices that make the text."""
+    warnings: tuple[str, ...] = ()
+    """What its user should know before days of work, each a sentence."""
 
 
 class Engine(Protocol):
     """A model that can be asked, many requests at a time.
 
-    ``complete`` raises the errors of ``schemas.errors``: ``EngineUnavailableError`` (ask again later),
-    ``EngineDiedError`` (start me again), ``RequestRefusedError`` (this request never). Cancelling the awaiting task
-    aborts the request.
+    ``complete`` and ``count_tokens`` raise the errors of ``schemas.errors``: ``EngineUnavailableError`` (ask again
+    later), ``EngineDiedError`` (start me again), ``RequestRefusedError`` (this request never). Cancelling the awaiting
+    task aborts the request.
     """
 
     @property
@@ -75,7 +90,7 @@ class Engine(Protocol):
     async def complete(self, request: EngineRequest) -> EngineReply:
         """Answer one request."""
 
-    def count_tokens(self, text: str) -> int:
+    async def count_tokens(self, text: str) -> int:
         """Length of a text in the model's own tokens."""
 
     async def close(self) -> None:

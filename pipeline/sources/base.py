@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 from schemas.image import ImageRef
@@ -37,3 +38,6 @@ class Source(Protocol):
         Raises:
             SourceError: the file is gone, unreadable, or shorter than the reference says.
         """
+
+    def file_of(self, ref: ImageRef) -> Path | None:
+        """The file that holds one image's bytes and no others; ``None`` for a member of an archive."""

@@ -44,6 +44,9 @@ class TarSource:
         """One member."""
         return self._reader.read(ref)
 
+    def file_of(self, ref: ImageRef) -> None:
+        """None: every image is a member of the archive."""
+
 
 def scan_archive(path: Path, container: str, place: str) -> Iterator[ImageRef | Rejection]:
     """Judge every member of the archive at ``path``, and of the archives in it.

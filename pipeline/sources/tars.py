@@ -35,3 +35,7 @@ class TarsSource:
     def read(self, ref: ImageRef) -> bytes:
         """One member, or one loose file."""
         return self._reader.read(ref)
+
+    def file_of(self, ref: ImageRef) -> Path | None:
+        """A loose image's."""
+        return None if is_archive(ref.container) else self._root / ref.container

@@ -47,3 +47,7 @@ class TreeSource:
                 "restore it, or index again",
             )
         return data
+
+    def file_of(self, ref: ImageRef) -> Path:
+        """Its own."""
+        return self._root / ref.container

@@ -26,6 +26,10 @@ class Grammar(Protocol):
     def name(self) -> str:
         """Key of ``GRAMMARS``, and what a teacher's entry calls it."""
 
+    @property
+    def think(self) -> tuple[str, str]:
+        """What opens and what closes the thinking."""
+
     def parse(self, raw: str, finish_reason: FinishReason, language: str) -> ThinkingAnswer:
         """Take a raw text apart and say whether it is a valid pair. Pure, linear in the text, never raises."""
 

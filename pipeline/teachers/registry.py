@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import json
 from collections.abc import Mapping
 from importlib import resources
 from types import MappingProxyType
@@ -60,7 +61,8 @@ def read_teachers(data: bytes) -> Mapping[str, TeacherSpec]:
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"teachers.yaml is no YAML: {' '.join(str(error).split())}") from error
     try:
-        specs = _SPECS.validate_python(entries)
+        # JSON mode: YAML's lists become tuples, while types stay strict
+        specs = _SPECS.validate_json(json.dumps(entries, default=str))
     except ValidationError as error:
         faults = (f"{'.'.join(map(str, fault['loc'])) or 'top'}: {fault['msg']}" for fault in error.errors())
         raise ConfigError(f"teachers.yaml: {'; '.join(faults)}", "see docs/teachers.md") from error

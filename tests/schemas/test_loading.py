@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.config import BuildConfig
+from schemas.engines import VllmEngine
 from schemas.errors import ConfigError
 from schemas.loading import dump_config, load_config, parse_config
 
@@ -94,8 +95,8 @@ def test_a_mistake_is_named_with_its_key_path_what_was_given_and_what_is_allowed
     [
         ("[]", "c.yaml: teachers: [] was given; at least 1 is needed"),
         ("[{name: a}]", "c.yaml: teachers[0].engine: missing"),
-        ("[{name: a, engine: {kind: pixel}}]", "kind must be one of 'pixels', 'custom'"),
-        ("[{name: a, engine: {}}]", "kind must be one of 'pixels', 'custom'"),
+        ("[{name: a, engine: {kind: pixel}}]", "kind must be one of 'pixels', 'custom', 'vllm', 'openai'"),
+        ("[{name: a, engine: {}}]", "kind must be one of 'pixels', 'custom', 'vllm', 'openai'"),
         (
             "[{name: a, engine: {kind: pixels, gpu: 1}}]",
             "c.yaml: teachers[0].engine.gpu: unknown key; allowed here: kind",
@@ -106,6 +107,16 @@ def test_a_mistake_is_named_with_its_key_path_what_was_given_and_what_is_allowed
             "c.yaml: teachers[0].engine.option: unknown key; did you mean options?",
         ),
         ("[{name: a, engine: {kind: custom}}]", "c.yaml: teachers[0].engine.factory: missing"),
+        ("[{name: a, engine: {kind: vllm, max_model_length: 1}}]", "unknown key; did you mean max_model_len?"),
+        (
+            "[{name: a, engine: {kind: vllm, canaries: {image: 1}}}]",
+            "c.yaml: teachers[0].engine.canaries.image: unknown key; did you mean images?",
+        ),
+        ("[{name: a, engine: {kind: openai}}]", "c.yaml: teachers[0].engine.base_urls: missing"),
+        (
+            "[{name: a, engine: {kind: openai, base_urls: ['localhost:8000']}}]",
+            'engine.base_urls[0]: "localhost:8000" was given; a URL such as http://127.0.0.1:8000/v1 is needed',
+        ),
         *(
             (f"[{{name: a, engine: {{kind: custom, factory: '{factory}'}}}}]", "teachers[0].engine.factory: ")
             for factory in (".a:b", "a.:b", "a..b:c", "1:b", "a", ":b")
@@ -118,6 +129,29 @@ def test_mistakes_in_the_list_of_teachers_name_the_teacher(teachers: str, messag
         parse_config(f"source: {{path: x}}\nteachers: {teachers}", "c.yaml")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        "{kind: openai, base_urls: ['http://me:hunter2@gpu/v1']}",
+        "{kind: openai, base_urls: ['http://gpu/v1'], api_key_env: hunter2}",
+        "{kind: openai, base_urls: ['http://gpu/v1'], api_key: hunter2}",
+    ],
+)
+def test_what_may_be_a_secret_is_never_shown(engine: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(f"source: {{path: x}}\nteachers: [{{name: a, engine: {engine}}}]", "c.yaml")
+    assert "teachers[0].engine." in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_checkpoint_beside_the_file_is_found_from_anywhere(tmp_path: Path) -> None:
+    file = tmp_path / "build.yaml"
+    file.write_text("source: {path: x}\nteachers: [{name: a, engine: {kind: vllm, model: ./tiny}}]")
+    engine = load_config(file).teachers[0].engine
+    assert isinstance(engine, VllmEngine)
+    assert engine.model == str(tmp_path / "tiny")
 
 
 def test_every_mistake_is_named_in_one_go() -> None:

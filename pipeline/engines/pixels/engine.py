@@ -69,9 +69,9 @@ class PixelsEngine:
             raise EngineDiedError("the pixels engine was closed", "start a new one")
         return await asyncio.to_thread(self._describe, request)
 
-    def count_tokens(self, text: str) -> int:
+    async def count_tokens(self, text: str) -> int:
         """Number of words between white space."""
-        return len(text.split())
+        return count_words(text)
 
     async def close(self) -> None:
         """Refuse all further requests."""
@@ -80,7 +80,7 @@ class PixelsEngine:
     def _describe(self, request: EngineRequest) -> EngineReply:
         thinking, answer = tell(measure(request.image), self._voice, request.seed)
         budget = request.thinking_budget
-        forced_close = budget is not None and self.count_tokens(thinking) > budget
+        forced_close = budget is not None and count_words(thinking) > budget
         if budget is not None:
             thinking = cut(thinking, budget)
         text = self._render(thinking, answer)
@@ -89,9 +89,14 @@ class PixelsEngine:
             text=kept,
             finish_reason=FinishReason.STOP if kept == text else FinishReason.LENGTH,
             stop_reason=None,
-            completion_tokens=self.count_tokens(kept),
+            completion_tokens=count_words(kept),
             forced_close=forced_close,
         )
+
+
+def count_words(text: str) -> int:
+    """Number of words between white space: this engine's tokens."""
+    return len(text.split())
 
 
 def cut(text: str, words: int) -> str:

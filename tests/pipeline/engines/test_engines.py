@@ -6,25 +6,21 @@ import pytest
 
 from pipeline.engines import create_engine
 from pipeline.teachers import load_teacher
-from schemas.config import CustomEngine, PixelsEngine
+from schemas.engines import CustomEngine, PixelsEngine
 from schemas.errors import ConfigError
 from tests.fakes.scripted_engine import ScriptedEngine
 
 TEACHER = load_teacher("glm-4.1v-9b-thinking")
 
 
-def render(thinking: str, answer: str) -> str:
-    return thinking + answer
-
-
 def test_pixels_is_the_embedded_engine() -> None:
-    info = create_engine(PixelsEngine(kind="pixels"), TEACHER, render).info
+    info = create_engine(PixelsEngine(kind="pixels"), TEACHER).info
     assert (info.engine, info.model) == ("pixels", "imagenet-think/pixels")
 
 
 def test_a_custom_factory_gets_teacher_renderer_and_options() -> None:
     config = CustomEngine(kind="custom", factory="tests.fakes.scripted_engine:create", options={"concurrency": 3})
-    engine = create_engine(config, TEACHER, render)
+    engine = create_engine(config, TEACHER)
     assert isinstance(engine, ScriptedEngine)
     assert engine.concurrency == 3
 
@@ -32,10 +28,10 @@ def test_a_custom_factory_gets_teacher_renderer_and_options() -> None:
 @pytest.mark.parametrize("factory", ["no_such_module:create", "tests.fakes.scripted_engine:no_such_function"])
 def test_a_factory_that_cannot_be_found_is_named(factory: str) -> None:
     with pytest.raises(ConfigError, match=f"engine factory {factory}"):
-        create_engine(CustomEngine(kind="custom", factory=factory, options={}), TEACHER, render)
+        create_engine(CustomEngine(kind="custom", factory=factory), TEACHER)
 
 
 def test_options_that_the_factory_does_not_know_are_named() -> None:
     config = CustomEngine(kind="custom", factory="tests.fakes.scripted_engine:create", options={"speed": 3})
     with pytest.raises(ConfigError, match="speed"):
-        create_engine(config, TEACHER, render)
+        create_engine(config, TEACHER)

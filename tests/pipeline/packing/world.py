@@ -17,15 +17,17 @@ from pipeline.packing.inputs import Parse
 from pipeline.progress import Silent
 from pipeline.tables import read_rows, write_rows
 from pipeline.taxonomy import load_taxonomy
+from pipeline.teachers import load_teacher
 from prompts import load_prompt
 from schemas.completion import Completion, FinishReason, PairScores, PairStatus, Rung, ThinkingAnswer
-from schemas.config import BuildConfig, PackingConfig, PixelsEngine, SourceConfig, TeacherConfig
+from schemas.config import BuildConfig, PackingConfig, SourceConfig, TeacherConfig
+from schemas.engines import PixelsEngine
 from schemas.errors import SourceError
 from schemas.identity import GenerationIdentity
 from schemas.image import ImageFacts, ImageFormat, ImageRef, SelectedImage, Split
 from schemas.manifest import DatasetManifest, SelectionManifest
 from schemas.rejection import Rejection, RejectReason, Stage
-from schemas.teacher import Sampling, TeacherSpec
+from schemas.teacher import TeacherSpec
 
 TENCH, HOUSEDOG = "n01440764", "n02104280"
 GLM, KIMI = "glm", "kimi"
@@ -47,6 +49,9 @@ class MemorySource:
             raise SourceError(f"{ref.container}: gone")
         return self.files[ref.container]
 
+    def file_of(self, ref: ImageRef) -> None:
+        """None: there are no files."""
+
 
 def identify(name: str) -> GenerationIdentity:
     """The way in which a teacher of this world generates."""
@@ -56,7 +61,7 @@ def identify(name: str) -> GenerationIdentity:
         revision="main",
         dtype="bfloat16",
         quantization=None,
-        processor={"max_pixels": 1_000_000},
+        processor={"max_pixels": "1000000"},
         prompt_sha256="0" * 64,
         temperature=0.8,
         top_p=1.0,
@@ -80,17 +85,8 @@ class Results:
 
     @property
     def teacher(self) -> TeacherSpec:
-        sampling = Sampling(temperature=1.0, top_p=1.0, top_k=-1, repetition_penalty=1.0, max_tokens=100)
-        return TeacherSpec(
-            name=self.name,
-            model=f"lab/{self.name}",
-            revision=None,
-            licence="MIT",
-            grammar="bar",
-            context=1000,
-            sampling=sampling,
-            source="made up",
-        )
+        made_up = {"name": self.name, "model": f"lab/{self.name}", "grammar": "bar"}
+        return load_teacher("glm-4.1v-9b-thinking").model_copy(update=made_up)
 
     @property
     def parse(self) -> Parse:
@@ -233,6 +229,7 @@ def make_completion(
         rung=rung,
         seed=5,
         max_tokens=100,
+        thinking_budget=None,
         raw=text.encode(),
         finish_reason=FinishReason.STOP,
         stop_reason="</answer>" if teacher == GLM else None,
@@ -247,6 +244,9 @@ def make_completion(
         engine=engine,
         model=f"lab/{teacher}",
         revision="main",
+        dtype="bfloat16",
+        quantization=None,
+        processor={},
         versions={"engine": "1"},
         started_at=1.0,
         seconds=2.0,

@@ -38,6 +38,9 @@ class Folder:
         except OSError as error:
             raise SourceError(f"{ref.container}: cannot be read", "restore it") from error
 
+    def file_of(self, ref: ImageRef) -> Path:
+        return self.root / ref.container
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
@@ -74,6 +77,9 @@ def test_an_image_on_a_bad_sector_is_unreadable_and_stops_nothing(folder: Folder
             if ref == refs[1]:
                 raise SourceError("a.JPEG cannot be read") from OSError(errno.EIO, "Input/output error")
             return folder.read(ref)
+
+        def file_of(self, ref: ImageRef) -> Path:
+            return folder.file_of(ref)
 
     verdicts = [verdict for _, verdict in screen_all(Worn(), refs, ScreeningConfig(workers=1))]
     assert verdicts[1] == Unusable(RejectReason.UNREADABLE, "the disk cannot read it")

@@ -36,6 +36,9 @@ class ListedSource:
     def read(self, ref: ImageRef) -> bytes:
         return bytes(ref.size)
 
+    def file_of(self, ref: ImageRef) -> None:
+        """None: there are no files."""
+
 
 def image(image_id: str, container: str = "a") -> ImageRef:
     return ImageRef(image_id=image_id, wnid=image_id[:9], container=container, offset=0, size=7)

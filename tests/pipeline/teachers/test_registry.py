@@ -12,8 +12,12 @@ ENTRY = """\
   revision: null
   licence: MIT
   grammar: glm-4.1v
+  remote_code: false
   context: 100
+  image: {min_pixels: 1, max_pixels: 100, max_aspect: 2, pixels_per_token: 4}
   sampling: {temperature: 1.0, top_p: 1.0, top_k: -1, repetition_penalty: 1.0, max_tokens: 50}
+  engine: {max_model_len: 90, limit_mm_per_prompt: {image: 1}, mm_processor_kwargs: {}}
+  requires: {vllm: ">=1", transformers: ">=1", packages: [one], weights_gib: 1.5}
   source: made up
 """
 
@@ -33,6 +37,8 @@ def test_every_teacher_has_a_grammar_a_source_and_room_for_a_prompt(name: str) -
     assert spec.grammar in GRAMMARS
     assert spec.source
     assert resolve_sampling(spec, SamplingOverrides()) == spec.sampling
+    picture = spec.image.max_pixels // spec.image.pixels_per_token
+    assert picture + spec.sampling.max_tokens + 256 <= spec.engine.max_model_len <= spec.context
 
 
 @pytest.mark.parametrize("name", load_teachers())
@@ -70,7 +76,7 @@ def test_max_tokens_that_fill_the_context_are_refused() -> None:
         ("- [", "is no YAML"),
         ("- 2001-99-99", "is no YAML"),
         ("\xff", "is no YAML"),
-        ("one: two", "top: Input should be a valid list"),
+        ("one: two", "top: Input should be a valid array"),
         ("- name: one", r"0\.model: Field required"),
         (ENTRY.replace("context: 100", "context: many"), r"0\.context: Input should be a valid integer"),
         (ENTRY.replace("top_p: 1.0", "top_p: 2.0"), r"0\.sampling\.top_p: Input should be less than or equal to 1"),

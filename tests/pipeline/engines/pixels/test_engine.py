@@ -52,7 +52,7 @@ def test_a_reply_is_thinking_and_answer_in_the_teachers_format() -> None:
     assert reply.text.startswith("[")
     assert "] [" in reply.text
     assert (reply.finish_reason, reply.stop_reason, reply.forced_close) == (FinishReason.STOP, None, False)
-    assert reply.completion_tokens == engine.count_tokens(reply.text) == len(reply.text.split())
+    assert reply.completion_tokens == asyncio.run(engine.count_tokens(reply.text)) == len(reply.text.split())
 
 
 def test_the_picture_is_the_only_source_of_the_text() -> None:
