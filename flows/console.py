@@ -34,10 +34,26 @@ class Bars:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._display: Progress | None = None
 
     @contextlib.contextmanager
     def task(self, name: str, total: int | None, unit: str) -> Iterator[contract.Task]:
         """Show a bar while the block runs; it stays on the screen afterwards."""
+        with self._shown() as bars:
+            task = bars.add_task(name, total=total, unit=unit, rate="", note="")
+            yield _Bar(bars, task)
+            bars.update(task, total=bars.tasks[task].completed)
+
+    def warn(self, text: str) -> None:
+        """Say it above the bars."""
+        _print_warning(self._console, text)
+
+    @contextlib.contextmanager
+    def _shown(self) -> Iterator[Progress]:
+        """The display of the outermost stage: a terminal has room for one alone."""
+        if self._display is not None:
+            yield self._display
+            return
         columns = (
             SpinnerColumn(finished_text="✓"),
             TextColumn("{task.description:<36}"),
@@ -48,10 +64,11 @@ class Bars:
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
         )
-        with Progress(*columns, console=self._console) as bars:
-            task = bars.add_task(name, total=total, unit=unit, rate="", note="")
-            yield _Bar(bars, task)
-            bars.update(task, total=bars.tasks[task].completed)
+        try:
+            with Progress(*columns, console=self._console) as self._display:
+                yield self._display
+        finally:
+            self._display = None
 
 
 class _Bar:
@@ -80,10 +97,19 @@ class Lines:
 
     @contextlib.contextmanager
     def task(self, name: str, total: int | None, unit: str) -> Iterator[contract.Task]:
-        """Speak every few seconds while the block runs, and once when it ends."""
+        """Speak every few seconds while the block runs, and once when it ends.
+
+        Work of a single unit can tell nothing on its way, and so is announced.
+        """
+        if total == 1:
+            _print_plain(self._console, f"{name} ...")
         line = _Line(self._console, self._interval, name, total, unit)
         yield line
         line.speak(last=True)
+
+    def warn(self, text: str) -> None:
+        """Say it on a line of its own."""
+        _print_warning(self._console, text)
 
 
 class _Line:
@@ -99,7 +125,7 @@ class _Line:
 
     def advance(self, count: int = 1) -> None:
         self._done += count
-        if time.monotonic() - self._spoke >= self._interval:
+        if self._done != self._total and time.monotonic() - self._spoke >= self._interval:
             self._spoke = time.monotonic()
             self.speak()
 
@@ -115,9 +141,18 @@ class _Line:
         parts = [f"{self._name}: {self._done:,}"]
         if self._total is not None and not last:
             parts.append(f"of {self._total:,}")
-        parts.append(f"{self._unit}, {rate:,.1f}/s, {elapsed:.0f} s")
+        speed = "" if self._total == 1 else f" {rate:,.1f}/s,"
+        parts.append(f"{self._unit},{speed} {elapsed:.0f} s")
         if self._total is not None and rate and not last:
             parts.append(f"({(self._total - self._done) / rate:.0f} s left)")
         if self._note:
             parts.append(f"[{self._note}]")
-        self._console.print(" ".join(parts), markup=False, highlight=False, soft_wrap=True)
+        _print_plain(self._console, " ".join(parts))
+
+
+def _print_plain(console: Console, text: str, style: str | None = None) -> None:
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_warning(console: Console, text: str) -> None:
+    _print_plain(console, f"warning: {text}", "yellow")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.generation import read_results
+from pipeline.generation import TeacherSetup, read_results
+from pipeline.generation.results import LedgerResults
+from pipeline.generation.retries import LADDER
 from pipeline.packing.sidecars import MANIFEST_FILE
 from pipeline.progress import Silent
 from pipeline.rundir import RunDirectory, check_run
@@ -104,12 +105,44 @@ def _pairs(build: Build) -> list[Line]:
     lines = []
     for setup in build.teachers:
         results = read_results(setup, build.run.ledger)
-        if results is None:
-            continue
-        statuses = Counter(str(standing.status) for standing in results.standings.values())
-        for status, count in statuses.most_common():
-            lines.append(Line(f"pairs {status}", f"{count:,}", setup.name))
+        if results is not None:
+            lines.append(Line("pairs ok", f"{len(results.accepted_ids()):,}", setup.name))
+            lines += _ladder(results, build.config.generation.max_attempts)
+            lines += _canaries(_load_generation(build, setup))
     return lines
+
+
+def _ladder(results: LedgerResults, max_attempts: int) -> list[Line]:
+    """What came of the attempts of all starts, counted from the ledger."""
+    counts = results.count_rungs()
+    lines = [
+        Line(f"  rung {rung}", f"{asked:,}", f"asked, {_share(counts.accepted[rung], asked)} accepted")
+        for rung in LADDER
+        if (asked := counts.asked[rung])
+    ]
+    if counts.superseded:
+        lines.append(Line("  superseded", f"{counts.superseded:,}", "cut off at a smaller max_tokens than today's"))
+    if given_up := results.given_up(max_attempts):
+        # ties by name: the ledger's order is another one each time
+        ranked = sorted(given_up.items(), key=lambda item: (-item[1], item[0]))
+        reasons = ", ".join(f"{status} {count:,}" for status, count in ranked)
+        lines.append(Line("  given up", f"{given_up.total():,}", reasons))
+    waiting = sum(standing.is_pending(max_attempts) for standing in results.standings.values())
+    if waiting:
+        lines.append(Line("  to ask again", f"{waiting:,}", "images without a valid pair so far"))
+    return lines
+
+
+def _canaries(report: GenerationReport | None) -> list[Line]:
+    if report is None or report.canaries is None:
+        return []
+    canaries = report.canaries
+    exact = f"{_share(canaries.exact, canaries.compared)} exact, " if canaries.compared else "not compared, "
+    return [Line("  canaries", f"{canaries.asked:,}", f"asked, {exact}{_share(canaries.ok, canaries.asked)} ok")]
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part:,} ({part / whole:.1%})"
 
 
 def _dataset(build: Build) -> list[Line]:
@@ -130,7 +163,7 @@ def _times(build: Build) -> list[Line]:
     for stage in ("index", "select"):
         lines += _stage_time(build.run.reports, stage)
     for setup in build.teachers:
-        report = _load(build.run.reports / f"generate-{setup.name}.json", GenerationReport)
+        report = _load_generation(build, setup)
         if report is not None:
             note = f"{setup.name}, engine starved {report.starved_share:.1%}"
             lines.append(Line("seconds, generate", f"{report.seconds:.1f}", note))
@@ -142,6 +175,10 @@ def _times(build: Build) -> list[Line]:
 def _stage_time(reports: Path, stage: str) -> list[Line]:
     report = _load(reports / f"{stage}.json", StageTime)
     return [Line(f"seconds, {stage}", f"{report.seconds:.1f}")] if report is not None else []
+
+
+def _load_generation(build: Build, setup: TeacherSetup) -> GenerationReport | None:
+    return _load(build.run.reports / f"generate-{setup.name}.json", GenerationReport)
 
 
 def _load(path: Path, model: type[Report]) -> Report | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -24,7 +25,10 @@ class Progress(Protocol):
     """Where stages announce their work."""
 
     def task(self, name: str, total: int | None, unit: str) -> contextlib.AbstractContextManager[Task]:
-        """Open a stage of ``total`` units (``None`` where that is not known beforehand)."""
+        """Open a stage of ``total`` units (``None`` where that is not known beforehand). Stages may be nested."""
+
+    def warn(self, text: str) -> None:
+        """Say what the user should know before days of work."""
 
 
 class _SilentTask:
@@ -39,9 +43,13 @@ class _SilentTask:
 
 
 class Silent:
-    """Progress that nobody watches."""
+    """Progress that nobody watches. Warnings are not lost: they go to standard error."""
 
     @contextlib.contextmanager
     def task(self, name: str, total: int | None, unit: str) -> Iterator[Task]:  # noqa: ARG002 - the protocol's
         """Open a stage that says nothing."""
         yield _SilentTask()
+
+    def warn(self, text: str) -> None:
+        """Write one line to standard error."""
+        sys.stderr.write(f"imagenet-think: warning: {text}\n")

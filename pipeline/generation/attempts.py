@@ -6,17 +6,15 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from pipeline.engines.base import EngineReply, EngineRequest
+from pipeline.engines.base import EngineReply
 from pipeline.generation.ledger import LedgerWriter
 from pipeline.generation.prepare import Prepared
+from pipeline.generation.questions import Questions
 from pipeline.generation.results import Standing
-from pipeline.generation.retries import bend_sampling, choose_rung
-from pipeline.generation.setup import TeacherSetup
 from pipeline.generation.supervise import SupervisedEngine
 from pipeline.teachers import PARSER_VERSION
 from schemas.completion import Completion, FinishReason, Rung, ThinkingAnswer
 from schemas.errors import RequestRefusedError
-from schemas.identity import request_seed
 
 _REFUSED = EngineReply("", FinishReason.ERROR, None, completion_tokens=0)
 
@@ -35,34 +33,29 @@ class Yield:
 class Asker:
     """Everything that is the same for all requests of one teacher in one run."""
 
-    setup: TeacherSetup
+    questions: Questions
     fingerprint: str
-    run_seed: int
     max_attempts: int
     engine: SupervisedEngine
     ledger: LedgerWriter
     gains: Yield = field(default_factory=Yield)
 
-    async def climb(self, image: Prepared, wording: str, standing: Standing) -> None:
+    async def climb(self, image: Prepared, standing: Standing) -> None:
         """Ask about one image until a valid pair is in the ledger or its attempts are used up.
 
         Args:
             image: the picture.
-            wording: the prompt as this image gets it.
             standing: where the ledger left the image; kept up to date.
         """
+        ladder = self.questions.setup.ladder
         while standing.is_pending(self.max_attempts):
-            attempt, rung = standing.last_attempt + 1, choose_rung(standing.attempts_spent)
-            completion = await self._ask(image, wording, attempt, rung)
+            completion = await self._ask(image, standing.last_attempt + 1, ladder[standing.attempts_spent])
             self.ledger.add(completion)
-            standing.note(attempt, completion.status, counts=True)
+            standing.note(completion.attempt, completion.status, counts=True)
             self._count(completion)
 
-    async def _ask(self, image: Prepared, wording: str, attempt: int, rung: Rung) -> Completion:
-        image_id = image.selected.ref.image_id
-        sampling, budget = bend_sampling(self.setup.sampling, rung)
-        seed = request_seed(self.run_seed, image_id, self.setup.name, attempt)
-        request = EngineRequest(f"{image_id}/{attempt}", image.picture, wording, sampling, seed, budget)
+    async def _ask(self, image: Prepared, attempt: int, rung: Rung) -> Completion:
+        setup, request = self.questions.setup, self.questions.pose(image, attempt, rung)
         started, clock = time.time(), time.monotonic()
         error: str | None = None
         try:
@@ -70,17 +63,18 @@ class Asker:
         except RequestRefusedError as refusal:
             reply, error = _REFUSED, str(refusal)
         seconds = time.monotonic() - clock
-        parsed = self.setup.parse(reply.text, reply.finish_reason)
-        thinking_tokens, answer_tokens = self._count_tokens(parsed)
+        parsed = setup.parse(reply.text, reply.finish_reason)
+        thinking_tokens, answer_tokens = await self._count_tokens(parsed)
         info = self.engine.info
         return Completion(
-            image_id=image_id,
-            teacher=self.setup.name,
+            image_id=image.selected.ref.image_id,
+            teacher=setup.name,
             fingerprint=self.fingerprint,
             attempt=attempt,
             rung=rung,
-            seed=seed,
-            max_tokens=sampling.max_tokens,
+            seed=request.seed,
+            max_tokens=request.sampling.max_tokens,
+            thinking_budget=request.thinking_budget,
             raw=reply.text.encode("utf-8", "surrogatepass"),
             finish_reason=reply.finish_reason,
             stop_reason=reply.stop_reason,
@@ -95,14 +89,20 @@ class Asker:
             engine=info.engine,
             model=info.model,
             revision=info.revision,
+            dtype=info.dtype,
+            quantization=info.quantization,
+            processor=info.processor,
             versions=info.versions,
             started_at=started,
             seconds=seconds,
         )
 
-    def _count_tokens(self, parsed: ThinkingAnswer) -> tuple[int, int]:
+    async def _count_tokens(self, parsed: ThinkingAnswer) -> tuple[int, int]:
         count = self.engine.count_tokens
-        return (count(parsed.thinking) if parsed.thinking else 0), (count(parsed.answer) if parsed.answer else 0)
+        return (
+            await count(parsed.thinking) if parsed.thinking else 0,
+            await count(parsed.answer) if parsed.answer else 0,
+        )
 
     def _count(self, completion: Completion) -> None:
         self.gains.statuses[completion.status] += 1

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.engines.base import Engine
+from pipeline.generation.admission import Admission
 from pipeline.generation.attempts import Asker, Yield
 from pipeline.generation.ledger import LedgerWriter, ledger_directory
 from pipeline.generation.prepare import Preparation, Prepared
+from pipeline.generation.questions import Questions
 from pipeline.generation.results import Standing
 from pipeline.generation.setup import TeacherSetup, claim_identity, read_results
 from pipeline.generation.supervise import SupervisedEngine
-from pipeline.generation.window import roll_window
+from pipeline.generation.window import first_cause, roll_window
 from pipeline.progress import Progress, Task
 from pipeline.sources.base import Source
 from pipeline.tables import read_rows
@@ -47,6 +51,11 @@ class GenerationJob:
     taxonomy: Taxonomy
     progress: Progress
 
+    @property
+    def questions(self) -> Questions:
+        """How the teacher is asked."""
+        return Questions(self.setup, self.config.seed, self.taxonomy)
+
     def standings(self) -> dict[str, Standing]:
         """Where the ledger leaves each image that was asked."""
         results = read_results(self.setup, self.ledger)
@@ -72,7 +81,7 @@ def generate_pairs(job: GenerationJob) -> GenerationReport | None:
 
     Raises:
         RunDirectoryError: the engine is not the one that wrote the ledger so far.
-        EngineError: the engine does not start, stayed away or died too often.
+        EngineError: the engine does not start, failed a canary, stayed away or died too often.
         SourceError: a picture changed since it was screened.
         ConservationError: an image is neither done nor used up at the end.
     """
@@ -83,36 +92,56 @@ def generate_pairs(job: GenerationJob) -> GenerationReport | None:
     try:
         report = asyncio.run(_generate(job, standings, missing))
     except BaseExceptionGroup as group:
-        raise _first_cause(group) from group
+        raise first_cause(group) from group
     if left := job.count_pending():
         raise ConservationError(f"generation: {left:,} of {missing:,} images asked are not settled in the ledger")
     return report
 
 
 async def _generate(job: GenerationJob, standings: Mapping[str, Standing], missing: int) -> GenerationReport:
-    setup, settings = job.setup, job.config.generation
-    engine = SupervisedEngine(setup.start_engine, settings.engine_restarts)
+    admission = Admission(job.questions, job.selection, job.source, job.ledger, job.progress)
+    engine = SupervisedEngine(
+        functools.partial(_start, job), job.config.generation.engine_restarts, admit=admission.look_at
+    )
     try:
-        fingerprint = claim_identity(setup, engine.info, job.ledger).fingerprint
-        directory = ledger_directory(job.ledger, setup.name, fingerprint)
-        writer = LedgerWriter(directory, settings.part_rows, settings.part_seconds)
-        asker = Asker(setup, fingerprint, job.config.seed, settings.max_attempts, engine, writer)
-        began = time.monotonic()
-        with job.progress.task(f"generate {setup.name}", missing, "images") as task:
-            async with writer.rolling():
-                size = settings.max_concurrency or engine.concurrency
-                starved = await _ask_all(job, standings, asker, task, size)
-        return _report(asker, time.monotonic() - began, starved)
+        await engine.ready()
+        report = await ask_pending(job, engine, standings, missing)
+        return report.model_copy(update={"canaries": admission.canaries})
     finally:
         await engine.close()
 
 
+def _start(job: GenerationJob) -> Engine:
+    with job.progress.task(f"start {job.setup.name}", 1, "engine") as task:
+        engine = job.setup.start_engine()
+        task.advance()
+        return engine
+
+
+async def ask_pending(
+    job: GenerationJob, engine: SupervisedEngine, standings: Mapping[str, Standing], missing: int
+) -> GenerationReport:
+    """Ask an engine that runs already about the ``missing`` images that ``standings`` leave pending.
+
+    Raises: see :func:`generate_pairs`.
+    """
+    setup, settings = job.setup, job.config.generation
+    fingerprint = claim_identity(setup, engine.info, job.ledger).fingerprint
+    directory = ledger_directory(job.ledger, setup.name, fingerprint)
+    writer = LedgerWriter(directory, settings.part_rows, settings.part_seconds)
+    engine.before_restart = writer.flush
+    asker = Asker(job.questions, fingerprint, settings.max_attempts, engine, writer)
+    began = time.monotonic()
+    with job.progress.task(f"generate {setup.name}", missing, "images") as task:
+        async with writer.rolling():
+            size = settings.max_concurrency or engine.concurrency
+            starved = await _ask_all(job, standings, asker, task, size)
+    return _report(asker, time.monotonic() - began, starved)
+
+
 async def _ask_all(job: GenerationJob, standings: Mapping[str, Standing], asker: Asker, task: Task, size: int) -> float:
     async def ask(image: Prepared) -> None:
-        ref = image.selected.ref
-        synset = job.taxonomy[ref.wnid]
-        wording = job.setup.prompt.render(synset.lemmas, synset.definition)
-        await asker.climb(image, wording, standings.get(ref.image_id, Standing()))
+        await asker.climb(image, standings.get(image.selected.ref.image_id, Standing()))
         task.advance()
         task.describe(_summarise(asker.gains))
 
@@ -131,7 +160,7 @@ def _summarise(gains: Yield) -> str:
 def _report(asker: Asker, seconds: float, starved: float) -> GenerationReport:
     gains, info = asker.gains, asker.engine.info
     return GenerationReport(
-        teacher=asker.setup.name,
+        teacher=asker.questions.setup.name,
         model=info.model,
         engine=info.engine,
         attempts=gains.statuses.total(),
@@ -143,9 +172,3 @@ def _report(asker: Asker, seconds: float, starved: float) -> GenerationReport:
         seconds=seconds,
         starved_seconds=starved,
     )
-
-
-def _first_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first plain exception of a group: the one that cancelled the others."""
-    first = group.exceptions[0]
-    return _first_cause(first) if isinstance(first, BaseExceptionGroup) else first

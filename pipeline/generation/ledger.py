@@ -43,6 +43,14 @@ class LedgerWriter:
         if len(self._buffer) >= self._part_rows:
             self._due.set()
 
+    def flush(self) -> None:
+        """Close the current part here and now, before the event loop is held up.
+
+        Raises:
+            OSError: the part cannot be written.
+        """
+        _write_part(*self._take_part())
+
     @contextlib.asynccontextmanager
     async def rolling(self) -> AsyncIterator[None]:
         """Close parts as they fill or age while the block runs, and the last one when it ends, however it ends.
@@ -57,7 +65,7 @@ class LedgerWriter:
                 self._closing = True
                 self._due.set()
         finally:
-            _write_part(*self._take_part())
+            self.flush()
 
     async def _roll(self) -> None:
         while not self._closing:

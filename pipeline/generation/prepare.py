@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from pipeline.engines import SourceFile
 from pipeline.screening import UnusableImageError, open_picture
 from pipeline.sources import Source, read_checked
 from pipeline.workers import resolve_workers
@@ -23,6 +24,8 @@ class Prepared:
     selected: SelectedImage
     picture: Image.Image
     """Upright, 8-bit, RGB."""
+    file: SourceFile | None
+    """The source's own JPEG, where normalisation changed nothing."""
 
 
 def prepare(source: Source, selected: SelectedImage) -> Prepared:
@@ -33,9 +36,11 @@ def prepare(source: Source, selected: SelectedImage) -> Prepared:
     """
     data = read_checked(source, selected)
     try:
-        return Prepared(selected, open_picture(data).image)
+        picture = open_picture(data)
     except UnusableImageError as error:
         raise error.at(selected.ref.image_id) from error
+    is_plain = picture.format == "JPEG" and not picture.gzipped and not picture.normalised
+    return Prepared(selected, picture.image, SourceFile(data, source.file_of(selected.ref)) if is_plain else None)
 
 
 class Preparation:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.generation.ledger import LedgerReader
 from pipeline.generation.retries import FINAL
 from pipeline.tables import read_columns, read_rows
 from pipeline.teachers import PARSER_VERSION
-from schemas.completion import Completion, FinishReason, PairStatus, ThinkingAnswer
+from schemas.completion import Completion, FinishReason, PairStatus, Rung, ThinkingAnswer
 from schemas.identity import GenerationIdentity
 from schemas.rejection import RejectReason
 from schemas.teacher import TeacherSpec
@@ -54,6 +55,20 @@ class Standing:
     def is_pending(self, max_attempts: int) -> bool:
         """Whether the teacher is to be asked (again)."""
         return self.status not in FINAL and self.attempts_spent < max_attempts
+
+
+@dataclass(slots=True)
+class RungCounts:
+    """What each rung of the ladder was asked and what it yielded, over all starts of a run.
+
+    Rows are counted: an attempt that two workers doubled was asked twice.
+    """
+
+    asked: Counter[Rung] = field(default_factory=Counter)
+    accepted: Counter[Rung] = field(default_factory=Counter)
+    """Of ``asked``, texts that are valid pairs."""
+    superseded: int = 0
+    """Attempts cut off at a smaller ``max_tokens`` than today's. They count for no rung: the image is asked again."""
 
 
 def parse_completion(parse: Parse, completion: Completion) -> ThinkingAnswer:
@@ -100,6 +115,26 @@ class LedgerResults:
             if standing.accepted is None and standing.status is not None
         }
 
+    def given_up(self, max_attempts: int) -> Counter[PairStatus]:
+        """Images that are not asked again although they have no valid pair, by their last status."""
+        return Counter(
+            standing.status
+            for standing in self.standings.values()
+            if standing.status is not None and standing.accepted is None and not standing.is_pending(max_attempts)
+        )
+
+    def count_rungs(self) -> RungCounts:
+        """Count the ledger's rows by rung, from the small columns alone."""
+        counts = RungCounts()
+        for part in self._reader.parts():
+            for (rung, status, max_tokens), rows in self._count_part(part).items():
+                if self._is_cut_short(status, max_tokens):
+                    counts.superseded += rows
+                else:
+                    counts.asked[rung] += rows
+                    counts.accepted[rung] += rows if status is PairStatus.OK else 0
+        return counts
+
     def accepted(self) -> Iterator[Completion]:
         """Exactly one valid completion per image, in the ledger's order.
 
@@ -122,9 +157,12 @@ class LedgerResults:
     def _tally(self) -> dict[str, Standing]:
         standings: dict[str, Standing] = {}
         for image_id, attempt, max_tokens, status in self._outcomes():
-            cut_short = status is PairStatus.TRUNCATED and max_tokens < self._max_tokens
-            standings.setdefault(image_id, Standing()).note(attempt, status, counts=not cut_short)
+            counts = not self._is_cut_short(status, max_tokens)
+            standings.setdefault(image_id, Standing()).note(attempt, status, counts=counts)
         return standings
+
+    def _is_cut_short(self, status: PairStatus, max_tokens: int) -> bool:
+        return status is PairStatus.TRUNCATED and max_tokens < self._max_tokens
 
     def _outcomes(self) -> Iterator[tuple[str, int, int, PairStatus]]:
         """Image, attempt, token limit and status of every row; raw texts are read only where the parser was another."""
@@ -136,6 +174,16 @@ class LedgerResults:
             else:
                 for row in read_rows(part, Completion):
                     yield row.image_id, row.attempt, row.max_tokens, self.parse(row).status
+
+    def _count_part(self, part: Path) -> Counter[tuple[Rung, PairStatus, int]]:
+        columns = read_columns(part, ["rung", "status", "max_tokens", "parser"])
+        if columns["parser"].unique().to_pylist() != [PARSER_VERSION]:
+            return Counter((row.rung, self._status(row), row.max_tokens) for row in read_rows(part, Completion))
+        keys = ["rung", "status", "max_tokens"]
+        groups = columns.group_by(keys).aggregate([([], "count_all")]).to_pylist()
+        return Counter(
+            {(Rung(row["rung"]), PairStatus(row["status"]), row["max_tokens"]): row["count_all"] for row in groups}
+        )
 
     def _accepted_rows(self) -> Iterator[Completion]:
         """Rows that hold an accepted attempt's valid text: one per image, or more where work was doubled."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.completion import PairStatus, Rung
+from schemas.engines import EngineConfig, OpenAIEngine
 from schemas.errors import EngineDiedError, EngineError, EngineUnavailableError, RequestRefusedError
 from schemas.teacher import Sampling
 
@@ -16,6 +17,8 @@ PENALTY_FACTOR = 1.05
 
 BUDGET_SHARE = 0.75
 """Share of ``max_tokens`` after which ``FORCED_CLOSE`` ends the thinking, so that an answer still fits."""
+
+_EXTENSIONS = frozenset({Rung.REPETITION_PENALTY, Rung.FORCED_CLOSE})
 
 FINAL: frozenset[PairStatus] = frozenset({PairStatus.OK, PairStatus.REFUSED})
 """Statuses after which a teacher is not asked again; all others go to the next rung, until the attempts are used up."""
@@ -48,9 +51,14 @@ PATIENCE = 1800.0
 """Seconds without any answer after which an engine that stays unavailable stops the run."""
 
 
-def choose_rung(attempts_used: int) -> Rung:
-    """The rung of the next attempt."""
-    return LADDER[attempts_used]
+def ladder_of(engine: EngineConfig) -> tuple[Rung, ...]:
+    """The ladder as an engine can climb it.
+
+    A server without vLLM's additions to the protocol takes neither a repetition penalty nor a thinking budget. These
+    rungs are new seeds there, and are called so: another draw may help, a rung that only claims to differ helps nobody.
+    """
+    plain = isinstance(engine, OpenAIEngine) and not engine.extensions
+    return tuple(Rung.NEW_SEED if plain and rung in _EXTENSIONS else rung for rung in LADDER)
 
 
 def bend_sampling(sampling: Sampling, rung: Rung) -> tuple[Sampling, int | None]:

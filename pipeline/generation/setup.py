@@ -10,15 +10,19 @@ from pipeline.engines.base import Engine, EngineInfo
 from pipeline.files import write_atomic
 from pipeline.generation.ledger import ledger_directory
 from pipeline.generation.results import LedgerResults
+from pipeline.generation.retries import ladder_of
 from pipeline.screening import NORMALISATION_VERSION
 from pipeline.teachers import GRAMMARS, Grammar, load_teacher, resolve_sampling
 from prompts import Prompt, load_prompt
 from schemas.base import canonical_json
-from schemas.completion import FinishReason, ThinkingAnswer
+from schemas.completion import FinishReason, Rung, ThinkingAnswer
 from schemas.config import BuildConfig, TeacherConfig
+from schemas.engines import CanaryConfig, ModelEngine
 from schemas.errors import RunDirectoryError
 from schemas.identity import GenerationIdentity
 from schemas.teacher import Sampling, TeacherSpec
+
+NO_CANARIES = CanaryConfig(images=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,18 @@ class TeacherSetup:
     sampling: Sampling
     grammar: Grammar
     prompt: Prompt
+    canaries: CanaryConfig = NO_CANARIES
+    """What its engine must show when it starts; nothing where there is no model behind it."""
 
     @property
     def name(self) -> str:
         """The teacher's name."""
         return self.spec.name
+
+    @property
+    def ladder(self) -> tuple[Rung, ...]:
+        """What each attempt changes, as far as the engine can."""
+        return ladder_of(self.config.engine)
 
     def parse(self, raw: str, finish_reason: FinishReason) -> ThinkingAnswer:
         """Read a raw text by the teacher's grammar, in the prompt's language."""
@@ -42,7 +53,7 @@ class TeacherSetup:
 
     def start_engine(self) -> Engine:
         """Start the engine that runs this teacher."""
-        return create_engine(self.config.engine, self.spec, self.grammar.render)
+        return create_engine(self.config.engine, self.spec)
 
     def identify(self, info: EngineInfo) -> GenerationIdentity:
         """The way of generating that this teacher on that engine is."""
@@ -73,22 +84,34 @@ def set_up_teachers(config: BuildConfig) -> list[TeacherSetup]:
     for teacher in config.teachers:
         spec = load_teacher(teacher.name)
         sampling = resolve_sampling(spec, teacher.sampling)
-        setups.append(TeacherSetup(teacher, spec, sampling, GRAMMARS[spec.grammar], prompt))
+        canaries = teacher.engine.canaries if isinstance(teacher.engine, ModelEngine) else NO_CANARIES
+        setups.append(TeacherSetup(teacher, spec, sampling, GRAMMARS[spec.grammar], prompt, canaries))
     return setups
 
 
-def claim_identity(setup: TeacherSetup, info: EngineInfo, ledger: Path) -> GenerationIdentity:
-    """Bind a ledger to the engine that is about to write it.
+def check_identity(setup: TeacherSetup, info: EngineInfo, ledger: Path) -> GenerationIdentity:
+    """Make sure that an engine may write a ledger.
 
     Raises:
         RunDirectoryError: another way of generating wrote it so far; the two are never mixed in one dataset.
     """
     identity = setup.identify(info)
     stored = _load_identity(ledger, setup.name)
-    if stored is None:
-        write_atomic(_identity_file(ledger, setup.name), canonical_json(identity.model_dump(mode="json")))
-    else:
+    if stored is not None:
         _refuse_change(stored, identity, ledger)
+    return identity
+
+
+def claim_identity(setup: TeacherSetup, info: EngineInfo, ledger: Path) -> GenerationIdentity:
+    """Bind a ledger to the engine that is about to write it.
+
+    Raises:
+        RunDirectoryError: see :func:`check_identity`.
+    """
+    identity = check_identity(setup, info, ledger)
+    path = _identity_file(ledger, setup.name)
+    if not path.exists():
+        write_atomic(path, canonical_json(identity.model_dump(mode="json")))
     return identity
 
 

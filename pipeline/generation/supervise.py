@@ -1,34 +1,39 @@
-"""An engine that is waited for when it is away and started again when it dies."""
+"""An engine that is waited for when it is away, started again when it dies, and looked at before it gets any work."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from pipeline.engines.base import Engine, EngineInfo, EngineReply, EngineRequest
 from pipeline.generation.retries import ERROR_POLICIES, PATIENCE, pause_after
 from schemas.errors import EngineError
 
+Answer = TypeVar("Answer")
 
-class SupervisedEngine:
-    """Wraps an engine so that its callers meet only errors that are about their own request.
+Question = Callable[[Engine], Coroutine[Any, Any, Answer]]
+
+Admit = Callable[[Engine], Awaitable[None]]
+"""Looks at an engine that has just started, and raises if it is not fit for work."""
+
+
+class PatientEngine:
+    """One engine that is waited for when it is away. An :class:`~pipeline.engines.base.Engine` itself.
 
     Args:
-        start: makes a running engine.
-        restarts: how often a dead engine may be started again.
-        patience: seconds without any answer after which an unavailable engine is given up.
+        engine: which runs already.
+        patience: seconds without any answer after which it is given up.
     """
 
-    def __init__(self, start: Callable[[], Engine], restarts: int, patience: float = PATIENCE) -> None:
-        self._start = start
-        self._restarts_left = restarts
+    def __init__(self, engine: Engine, patience: float = PATIENCE) -> None:
+        self._engine = engine
         self._patience = patience
-        self._engine = start()
-        self._restarting = asyncio.Lock()
         self._last_answer = time.monotonic()
-        self.restarts = 0
+        self._closed = False
 
     @property
     def info(self) -> EngineInfo:
@@ -40,55 +45,46 @@ class SupervisedEngine:
         """How many requests the engine wants in flight."""
         return self._engine.concurrency
 
-    def count_tokens(self, text: str) -> int:
-        """Length of a text in the model's own tokens."""
-        return self._engine.count_tokens(text)
-
     async def complete(self, request: EngineRequest) -> EngineReply:
-        """Answer one request, however often the engine must be waited for or started.
+        """Answer one request, however often the engine must be waited for.
 
         Raises:
             RequestRefusedError: the engine will never answer this one.
-            EngineError: the engine stayed away, or died too often.
+            EngineDiedError: it must be started again.
+            EngineError: it stayed away.
         """
-        failures, away_since = 0, 0.0
-        while True:
-            engine = self._engine
-            try:
-                reply = await engine.complete(request)
-            except EngineError as error:
-                policy = ERROR_POLICIES.get(type(error))
-                if policy is None or policy.is_attempt:
-                    self._last_answer = time.monotonic()
-                    raise
-                if policy.restart:
-                    await self._replace(engine, error)
-                if policy.wait:
-                    away_since = away_since or time.monotonic()
-                    failures += 1
-                    await self._wait(failures, max(away_since, self._last_answer), error)
-            else:
-                self._last_answer = time.monotonic()
-                return reply
+        return await self._ask(lambda engine: engine.complete(request))
+
+    async def count_tokens(self, text: str) -> int:
+        """Length of a text in the model's own tokens.
+
+        Raises:
+            EngineError: see :meth:`complete`.
+        """
+        return await self._ask(lambda engine: engine.count_tokens(text))
 
     async def close(self) -> None:
-        """Close the engine."""
-        await self._engine.close()
+        """Close the engine, once."""
+        if not self._closed:
+            self._closed = True
+            await self._engine.close()
 
-    async def _replace(self, dead: Engine, error: EngineError) -> None:
-        async with self._restarting:
-            if self._engine is not dead:
-                return  # another request met the same death first
-            if self._restarts_left == 0:
-                raise EngineError(
-                    f"the engine died again after {self.restarts} restart(s): {error}",
-                    "what is done is kept; mend the cause and run the same command again",
-                ) from error
-            self._restarts_left -= 1
-            self.restarts += 1
-            await dead.close()
-            self._engine = self._start()
-            self._last_answer = time.monotonic()
+    async def _ask(self, question: Question[Answer]) -> Answer:
+        failures, away_since = 0, 0.0
+        while True:
+            try:
+                answer = await question(self._engine)
+            except EngineError as error:
+                policy = ERROR_POLICIES.get(type(error))
+                if policy is None or not policy.wait:
+                    self._last_answer = time.monotonic()
+                    raise
+                away_since = away_since or time.monotonic()
+                failures += 1
+                await self._wait(failures, max(away_since, self._last_answer), error)
+            else:
+                self._last_answer = time.monotonic()
+                return answer
 
     async def _wait(self, failures: int, since: float, error: EngineError) -> None:
         silent = time.monotonic() - since
@@ -98,3 +94,132 @@ class SupervisedEngine:
                 "what is done is kept; bring it back and run the same command again",
             ) from error
         await asyncio.sleep(pause_after(failures, random.random()))  # noqa: S311 - jitter, not a secret
+
+
+class SupervisedEngine:
+    """Wraps an engine so that its callers meet only errors that are about their own request.
+
+    While an engine is started again and looked at, all questions wait; those that were in flight are asked again.
+
+    Args:
+        start: makes a running engine. Called here, and for each restart from the event loop's own thread, which it
+            may hold up for minutes: some engines' processes live only as long as the thread that made them.
+        restarts: how often a dead engine may be started again.
+        patience: seconds without any answer after which an unavailable engine is given up.
+        admit: looks at every engine that was started, before it gets any question. An engine that dies of it is
+            started again like any other; any other error of it ends the work.
+    """
+
+    def __init__(
+        self, start: Callable[[], Engine], restarts: int, patience: float = PATIENCE, admit: Admit | None = None
+    ) -> None:
+        self._start = start
+        self._restarts_left = restarts
+        self._patience = patience
+        self._admit = admit
+        self._turn = asyncio.Lock()
+        self._failure: Exception | None = None
+        self._engine = PatientEngine(start(), patience)
+        self._admitted = admit is None
+        self.restarts = 0
+        self.before_restart: Callable[[], None] = lambda: None
+        """Called just before ``start`` holds the event loop up: the last chance to bring work to safety."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """Who is asked."""
+        return self._engine.info
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests the engine wants in flight."""
+        return self._engine.concurrency
+
+    async def ready(self) -> None:
+        """Wait until the engine is admitted.
+
+        Raises:
+            EngineError: it died too often.
+            ImageNetThinkError: it was not admitted, whatever the reason.
+        """
+        await self._admitted_engine()
+
+    async def complete(self, request: EngineRequest) -> EngineReply:
+        """Answer one request, however often the engine must be waited for or started.
+
+        Raises:
+            RequestRefusedError: the engine will never answer this one.
+            EngineError: the engine stayed away, or died too often.
+            ImageNetThinkError: an engine that was started again was not admitted.
+        """
+        return await self._ask(lambda engine: engine.complete(request))
+
+    async def count_tokens(self, text: str) -> int:
+        """Length of a text in the model's own tokens.
+
+        Raises:
+            EngineError: see :meth:`complete`.
+        """
+        return await self._ask(lambda engine: engine.count_tokens(text))
+
+    async def close(self) -> None:
+        """Close the engine."""
+        await self._engine.close()
+
+    async def _ask(self, question: Question[Answer]) -> Answer:
+        while True:
+            engine = await self._admitted_engine()
+            try:
+                return await question(engine)
+            except EngineError as error:
+                if not _is_death(error):
+                    raise
+                async with self._alone():
+                    if self._engine is engine:  # no other request met the same death first
+                        await self._restart(error)
+
+    async def _admitted_engine(self) -> PatientEngine:
+        async with self._alone():
+            while not self._admitted:
+                try:
+                    await self._admit_engine()
+                except EngineError as error:
+                    if not _is_death(error):
+                        raise
+                    await self._restart(error)
+            return self._engine
+
+    async def _admit_engine(self) -> None:
+        if self._admit is not None:
+            await self._admit(self._engine)
+        self._admitted = True
+
+    @contextlib.asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """Hold all other questions up. What fails once fails for all: none of them may start another engine."""
+        async with self._turn:
+            if self._failure is not None:
+                raise self._failure
+            try:
+                yield
+            except Exception as failure:
+                self._failure = failure
+                raise
+
+    async def _restart(self, error: EngineError) -> None:
+        if self._restarts_left == 0:
+            raise EngineError(
+                f"the engine died again after {self.restarts} restart(s): {error}",
+                "what is done is kept; mend the cause and run the same command again",
+            ) from error
+        self._restarts_left -= 1
+        self.restarts += 1
+        await self._engine.close()
+        self._admitted = False
+        self.before_restart()
+        self._engine = PatientEngine(self._start(), self._patience)
+
+
+def _is_death(error: EngineError) -> bool:
+    policy = ERROR_POLICIES.get(type(error))
+    return policy is not None and policy.restart

@@ -34,5 +34,11 @@ async def roll_window(
             task.add_done_callback(lambda _: places.release())
 
 
+def first_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first plain exception of a group: the one that cancelled the others."""
+    first = group.exceptions[0]
+    return first_cause(first) if isinstance(first, BaseExceptionGroup) else first
+
+
 async def _run(work: Callable[[Item], Awaitable[None]], item: Item) -> None:
     await work(item)

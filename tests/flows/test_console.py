@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from flows.console import Bars, Lines, make_progress
+from pipeline.progress import Silent
 
 
 def console(*, terminal: bool) -> Console:
@@ -55,8 +56,56 @@ def test_a_line_on_the_way_says_how_much_is_left() -> None:
     assert "left" not in last
 
 
+def test_the_last_line_is_the_only_one_that_tells_of_the_end() -> None:
+    on = console(terminal=False)
+    with Lines(on, interval=0).task("screen", 2, "images") as task:
+        task.advance()
+        task.advance()
+    assert [line.partition(",")[0] for line in written(on).splitlines()] == [
+        "screen: 1 of 2 images",
+        "screen: 2 images",
+    ]
+
+
 def test_what_looks_like_markup_is_shown_as_it_is() -> None:
     on = console(terminal=False)
     with Lines(on).task("[red]screen", None, "images") as task:
         task.advance()
     assert "[red]screen" in written(on)
+
+
+@pytest.mark.parametrize("kind", [Bars, Lines])
+def test_a_stage_within_a_stage_is_shown_like_any_other(kind: type[Bars | Lines]) -> None:
+    on = console(terminal=kind is Bars)
+    progress = kind(on)
+    with progress.task("generate glm", 7, "images") as outer:
+        with progress.task("start glm", 1, "engine") as inner:
+            inner.advance()
+        outer.advance(7)
+    with progress.task("pack", 3, "shards") as last:
+        last.advance(3)
+    for words in ("generate glm", "start glm", "pack", "7", "images", "engine", "shards"):
+        assert words in written(on)
+
+
+def test_work_of_one_unit_is_announced_in_a_log_and_has_no_rate() -> None:
+    on = console(terminal=False)
+    with Lines(on).task("start glm", 1, "engine") as task:
+        assert written(on) == "start glm ...\n"
+        task.advance()
+    assert written(on).splitlines()[1] == "start glm: 1 engine, 0 s"
+
+
+@pytest.mark.parametrize("kind", [Bars, Lines])
+def test_a_warning_is_a_line_of_its_own_even_in_the_midst_of_a_stage(kind: type[Bars | Lines]) -> None:
+    on = console(terminal=kind is Bars)
+    progress = kind(on)
+    with progress.task("start glm", 1, "engine"):
+        progress.warn("[glm] the revision is not pinned")
+    (line,) = (line for line in written(on).splitlines() if "not pinned" in line)
+    assert "warning: [glm] the revision is not pinned" in line
+
+
+def test_a_warning_is_not_lost_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+    Silent().warn("the revision is not pinned")
+    assert capsys.readouterr().err == "imagenet-think: warning: the revision is not pinned\n"

@@ -3,85 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from pipeline.generation import GenerationJob, generate_pairs, read_results, set_up_teachers
-from pipeline.generation.ledger import LedgerReader
+from pipeline.generation import generate_pairs, read_results
 from pipeline.generation.retries import LADDER
-from pipeline.progress import Silent
-from pipeline.selection import SELECTION_FILE, select_images
-from pipeline.sources import build_index, open_source, read_index
-from pipeline.tables import read_rows
-from pipeline.taxonomy import load_taxonomy
 from prompts import read_prompt
-from schemas.completion import Completion, PairStatus, Rung
-from schemas.config import BuildConfig
+from schemas.completion import PairStatus, Rung
 from schemas.errors import EngineError, RunDirectoryError, SourceError
 from schemas.identity import request_seed
-from schemas.image import SelectedImage
-from schemas.loading import parse_config
 from tests.fakes import scripted_engine
-from tests.pipeline.sources.synthetic import make_collection
-
-TEACHER = "glm-4.1v-9b-thinking"
-
-
-def configure(
-    source: Path, generation: str = "{}", prompt: str = "describe-step-by-step", **options: object
-) -> BuildConfig:
-    return parse_config(
-        f"""
-        source: {{path: {source}}}
-        seed: 5
-        screening: {{workers: 1}}
-        prompt: {prompt}
-        generation: {generation}
-        teachers:
-          - name: {TEACHER}
-            engine: {{kind: custom, factory: "tests.fakes.scripted_engine:create", options: {json.dumps(options)}}}
-        """,
-        "c.yaml",
-    )
-
-
-@pytest.fixture(autouse=True)
-def _forget_deaths() -> None:
-    scripted_engine.DEATHS.clear()
-
-
-@pytest.fixture(scope="module")
-def selected(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a collection in ``source`` and the selection of all its 12 images."""
-    root = tmp_path_factory.mktemp("selected")
-    config = configure(make_collection(root / "source", "tree", ["n01440764", "n02123045"], 6))
-    source = open_source(config.source)
-    build_index(source, root, Silent())
-    select_images(read_index(root), source, config, load_taxonomy(), root, Silent())
-    return root
-
-
-@pytest.fixture(scope="module")
-def ids(selected: Path) -> list[str]:
-    return [row.ref.image_id for row in read_rows(selected / SELECTION_FILE, SelectedImage)]
-
-
-def make_job(selected: Path, ledger: Path, config: BuildConfig | None = None, **options: object) -> GenerationJob:
-    config = config or configure(selected / "source", **options)  # type: ignore[arg-type]  # the engine's
-    (setup,) = set_up_teachers(config)
-    source = open_source(config.source)
-    return GenerationJob(setup, config, selected / SELECTION_FILE, ledger, source, load_taxonomy(), Silent())
-
-
-def rows(ledger: Path) -> list[Completion]:
-    return [row for path in ledger.glob("*/*/") for row in LedgerReader(path).rows()]
-
-
-def attempts(ledger: Path, image_id: str) -> list[tuple[int, Rung, PairStatus]]:
-    return sorted((row.attempt, row.rung, row.status) for row in rows(ledger) if row.image_id == image_id)
+from tests.fakes.noted_progress import NotedProgress
+from tests.fakes.scripted_engine import ScriptedEngine
+from tests.pipeline.generation.world import TEACHER, attempts, configure, make_job, rows
 
 
 def test_every_selected_image_is_asked_once_when_all_goes_well(selected: Path, ids: list[str], tmp_path: Path) -> None:
@@ -241,3 +177,60 @@ def test_a_ledger_written_under_other_words_is_not_read_as_these(selected: Path,
     reworded = dataclasses.replace(job.setup, prompt=read_prompt("other", b"language: en\ntext: Say something else."))
     with pytest.raises(RunDirectoryError, match=r"another way of generating \(prompt_sha256 was"):
         read_results(reworded, tmp_path)
+
+
+def test_raising_max_tokens_asks_what_was_cut_off_and_nothing_that_was_finished(
+    selected: Path, ids: list[str], tmp_path: Path
+) -> None:
+    script = {"default": ["ok"], ids[1]: ["blind"], ids[2]: ["repetition"], ids[3]: ["no_think"]}
+    short, long = (
+        configure(selected / "source", sampling=f"{{max_tokens: {limit}}}", script=script) for limit in (20, 100)
+    )
+    generate_pairs(make_job(selected, tmp_path, short))
+    first = {row.image_id: row.raw for row in rows(tmp_path) if row.status is PairStatus.OK}
+    assert list(first) == [ids[1]]
+    cut_off = {row.image_id for row in rows(tmp_path) if row.status is PairStatus.TRUNCATED}
+    assert cut_off == {ids[0], *ids[4:]}
+
+    report = generate_pairs(make_job(selected, tmp_path, long))
+    assert report is not None
+    assert report.statuses == {"ok": len(cut_off)}
+    again = [row for row in rows(tmp_path) if row.max_tokens == 100]
+    assert {row.image_id for row in again} == cut_off
+    assert {(row.attempt, row.rung) for row in again} == {(5, Rung.AS_IS)}
+    assert generate_pairs(make_job(selected, tmp_path, long)) is None
+    assert generate_pairs(make_job(selected, tmp_path, short)) is None
+
+
+def create_and_count(teacher: object, render: object, ledger: str, **options: object) -> ScriptedEngine:
+    """An engine that looks, as it starts, at how many rows are on disk."""
+    ON_DISK.append(len(rows(Path(ledger))))
+    return ScriptedEngine(teacher, render, **options)  # type: ignore[arg-type]  # what the configuration says
+
+
+ON_DISK: list[int] = []
+
+
+def test_what_is_done_is_on_disk_before_another_engine_is_started(
+    selected: Path, ids: list[str], tmp_path: Path
+) -> None:
+    ON_DISK.clear()
+    config = configure(
+        selected / "source",
+        "{max_concurrency: 1, part_seconds: 3600}",
+        factory=f"{__name__}:create_and_count",
+        ledger=str(tmp_path),
+        script={ids[7]: ["die"], "default": ["ok"]},
+    )
+    generate_pairs(make_job(selected, tmp_path, config))
+    assert ON_DISK == [0, 7]
+    assert Counter(row.image_id for row in rows(tmp_path)) == Counter(ids)
+
+
+def test_the_start_of_an_engine_is_told_before_its_work(selected: Path, tmp_path: Path) -> None:
+    progress = NotedProgress()
+    generate_pairs(make_job(selected, tmp_path, progress=progress))
+    assert [(task.name, task.total, task.done) for task in progress.tasks] == [
+        (f"start {TEACHER}", 1, 1),
+        (f"generate {TEACHER}", 12, 12),
+    ]

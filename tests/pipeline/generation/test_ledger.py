@@ -106,6 +106,20 @@ def test_a_part_that_cannot_be_written_stops_the_work(tmp_path: Path, monkeypatc
         write(tmp_path, 1000, part_seconds=0.01, pause=0.01)
 
 
+def test_flushed_rows_are_on_disk_at_once_and_only_once(tmp_path: Path) -> None:
+    async def run() -> list[str]:
+        writer = LedgerWriter(tmp_path, 1000, 3600.0)
+        async with writer.rolling():
+            writer.add(completion("n00000001_1", 1))
+            writer.flush()
+            flushed = ids(tmp_path)
+            writer.add(completion("n00000001_2", 1))
+        return flushed
+
+    assert asyncio.run(run()) == ["n00000001_1"]
+    assert ids(tmp_path) == ["n00000001_1", "n00000001_2"]
+
+
 def test_two_writers_never_meet(tmp_path: Path) -> None:
     write(tmp_path, 5)
     write(tmp_path, 5)

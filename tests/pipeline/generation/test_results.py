@@ -50,15 +50,17 @@ def completion(
     max_tokens: int = 100,
     parser: str = PARSER_VERSION,
     status: PairStatus | None = None,
+    rung: Rung = Rung.AS_IS,
 ) -> Completion:
     return Completion(
         image_id=image_id,
         teacher=TEACHER.name,
         fingerprint=FINGERPRINT,
         attempt=attempt,
-        rung=Rung.AS_IS,
+        rung=rung,
         seed=attempt,
         max_tokens=max_tokens,
+        thinking_budget=None,
         raw=raw.encode("utf-8", "surrogatepass"),
         finish_reason=finish_reason,
         stop_reason=None,
@@ -73,6 +75,9 @@ def completion(
         engine="scripted",
         model="tests/scripted",
         revision="1",
+        dtype="bfloat16",
+        quantization=None,
+        processor={},
         versions={"scripted": "1", "other": "2"},
         started_at=1.5,
         seconds=0.25,
@@ -149,6 +154,34 @@ def test_rows_of_another_parser_are_read_again_from_their_raw_text(tmp_path: Pat
     ledger = results(tmp_path, [[old]])
     assert ledger.accepted_ids() == {"n00000001_1"}
     assert [row.image_id for row in ledger.accepted()] == ["n00000001_1"]
+
+
+@pytest.mark.parametrize("parser", [PARSER_VERSION, "older"])
+def test_rungs_are_counted_over_all_parts_and_what_was_cut_short_counts_for_none(parser: str, tmp_path: Path) -> None:
+    cut = completion("n00000001_1", 1, GOOD[:20], FinishReason.LENGTH, max_tokens=100, parser=parser)
+    parts = [
+        [cut, completion("n00000001_2", 1, max_tokens=100, parser=parser)],
+        [
+            completion("n00000001_1", 2, "no tags", max_tokens=200, parser=parser),
+            completion("n00000001_1", 3, max_tokens=200, parser=parser, rung=Rung.NEW_SEED),
+            completion("n00000001_3", 1, GOOD[:20], FinishReason.LENGTH, max_tokens=200, parser=parser),
+        ],
+    ]
+    counts = results(tmp_path, parts, max_tokens=200).count_rungs()
+    assert counts.asked == {Rung.AS_IS: 3, Rung.NEW_SEED: 1}
+    assert +counts.accepted == {Rung.AS_IS: 1, Rung.NEW_SEED: 1}
+    assert counts.superseded == 1
+
+
+def test_an_image_is_given_up_when_it_is_refused_or_its_attempts_are_used_up(tmp_path: Path) -> None:
+    rows = [
+        completion("n00000001_1", 1),
+        completion("n00000001_2", 1, "", FinishReason.ERROR),
+        completion("n00000001_3", 1, "no tags"),
+        completion("n00000001_4", 1, "no tags"),
+        completion("n00000001_4", 2, "no tags"),
+    ]
+    assert results(tmp_path, [rows]).given_up(max_attempts=2) == {PairStatus.REFUSED: 1, PairStatus.NO_THINK: 1}
 
 
 STATUSES = st.sampled_from([PairStatus.OK, PairStatus.NO_THINK, PairStatus.TRUNCATED, PairStatus.REFUSED])

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from PIL import Image
 
-from pipeline.engines.base import EngineInfo, EngineReply, EngineRequest
+from pipeline.engines.base import Engine, EngineInfo, EngineReply, EngineRequest
 from pipeline.generation.retries import LONGEST_PAUSE, pause_after
-from pipeline.generation.supervise import SupervisedEngine
+from pipeline.generation.supervise import PatientEngine, SupervisedEngine
 from schemas.completion import FinishReason
 from schemas.errors import EngineDiedError, EngineError, EngineUnavailableError, RequestRefusedError
 from schemas.teacher import Sampling
@@ -34,7 +34,7 @@ class FaultyEngine:
         self.asked = 0
         self.closed = 0
 
-    def count_tokens(self, text: str) -> int:
+    async def count_tokens(self, text: str) -> int:
         return len(text)
 
     async def complete(self, request: EngineRequest) -> EngineReply:  # noqa: ARG002 - the protocol's
@@ -86,9 +86,9 @@ def test_an_engine_that_stays_away_is_given_up_with_a_reason(pauses: list[float]
 
 def test_time_at_work_does_not_count_as_absence(pauses: list[float]) -> None:
     del pauses
-    supervised = SupervisedEngine(lambda: FaultyEngine(fail(EngineUnavailableError("reset"), 1)), 0, patience=1.0)
-    supervised._last_answer -= 3600  # a request that took an hour
-    assert asyncio.run(supervised.complete(request())) == REPLY
+    engine = PatientEngine(FaultyEngine(fail(EngineUnavailableError("reset"), 1)), patience=1.0)
+    engine._last_answer -= 3600  # a request that took an hour
+    assert asyncio.run(engine.complete(request())) == REPLY
 
 
 def test_a_refused_request_is_the_caller_s_to_handle() -> None:
@@ -121,6 +121,148 @@ def test_an_engine_that_dies_too_often_stops_the_run_with_a_reason() -> None:
         asyncio.run(
             SupervisedEngine(lambda: FaultyEngine(fail(EngineDiedError("out of memory"), 10**9)), 2).complete(request())
         )
+
+
+class Starts:
+    """Engines in the order of their starts: the first dies of any request, the others answer."""
+
+    def __init__(self) -> None:
+        self.engines: list[FaultyEngine] = []
+
+    def __call__(self) -> FaultyEngine:
+        self.engines.append(FaultyEngine(fail(EngineDiedError("gone"), 0 if self.engines else 10**9)))
+        return self.engines[-1]
+
+
+def test_no_question_reaches_an_engine_before_it_is_admitted() -> None:
+    starts = Starts()
+    asked_before: list[int] = []
+
+    async def look_at(engine: Engine) -> None:
+        del engine
+        for _ in range(5):
+            await asyncio.sleep(0)
+        asked_before.append(starts.engines[-1].asked)
+
+    async def run() -> list[EngineReply]:
+        supervised = SupervisedEngine(starts, 3, admit=look_at)
+        return await asyncio.gather(*(supervised.complete(request(str(n))) for n in range(8)))
+
+    assert asyncio.run(run()) == [REPLY] * 8
+    assert asked_before == [0, 0]
+    assert [engine.asked for engine in starts.engines] == [8, 8]
+
+
+def test_who_asks_while_another_engine_is_started_waits_for_it() -> None:
+    starts = Starts()
+
+    async def run() -> None:
+        admitting, go_on = asyncio.Event(), asyncio.Event()
+
+        async def look_at(engine: Engine) -> None:
+            if engine.info and len(starts.engines) == 2:
+                admitting.set()
+                await go_on.wait()
+
+        supervised = SupervisedEngine(starts, 3, admit=look_at)
+        first = asyncio.create_task(supervised.complete(request("first")))
+        await admitting.wait()
+        late = asyncio.create_task(supervised.complete(request("late")))
+        await asyncio.sleep(0.01)
+        assert [engine.asked for engine in starts.engines] == [1, 0]
+        go_on.set()
+        assert set(await asyncio.gather(first, late)) == {REPLY}
+
+    asyncio.run(run())
+
+
+def test_an_engine_that_is_not_admitted_ends_the_work_of_all_and_none_is_started_after_it() -> None:
+    starts = Starts()
+
+    async def look_at(engine: Engine) -> None:
+        del engine
+        if len(starts.engines) == 2:
+            raise EngineError("a canary failed")
+
+    async def run() -> list[EngineReply | BaseException]:
+        supervised = SupervisedEngine(starts, 3, admit=look_at)
+        questions = (supervised.complete(request(str(n))) for n in range(8))
+        answers = await asyncio.gather(*questions, return_exceptions=True)
+        await supervised.close()
+        return answers
+
+    assert {str(answer) for answer in asyncio.run(run())} == {"a canary failed"}
+    assert [engine.closed for engine in starts.engines] == [1, 1]
+
+
+def test_an_engine_that_does_not_start_again_is_tried_once_for_all_requests() -> None:
+    starts = Starts()
+
+    def start() -> FaultyEngine:
+        if starts.engines:
+            starts.engines.append(starts.engines[0])
+            raise EngineError("no memory is left on the GPU")
+        return starts()
+
+    async def run() -> list[EngineReply | BaseException]:
+        supervised = SupervisedEngine(start, 3)
+        questions = (supervised.complete(request(str(n))) for n in range(8))
+        answers = await asyncio.gather(*questions, return_exceptions=True)
+        await supervised.close()
+        return answers
+
+    assert {str(answer) for answer in asyncio.run(run())} == {"no memory is left on the GPU"}
+    assert len(starts.engines) == 2
+    assert starts.engines[0].closed == 1
+
+
+def test_an_engine_that_dies_as_it_is_looked_at_is_started_again_but_not_for_ever() -> None:
+    engines: list[FaultyEngine] = []
+
+    def start() -> FaultyEngine:
+        engines.append(FaultyEngine(fail(EngineDiedError("out of memory"), 10**9)))
+        return engines[-1]
+
+    async def look_at(engine: Engine) -> None:
+        await engine.complete(request())
+
+    async def run() -> None:
+        supervised = SupervisedEngine(start, 2, admit=look_at)
+        try:
+            await supervised.ready()
+        finally:
+            await supervised.close()
+
+    with pytest.raises(EngineError, match=r"died again after 2 restart\(s\): out of memory"):
+        asyncio.run(run())
+    assert [engine.closed for engine in engines] == [1, 1, 1]
+
+
+def test_an_engine_that_is_away_as_it_is_looked_at_is_waited_for(pauses: list[float]) -> None:
+    engine = FaultyEngine(fail(EngineUnavailableError("503"), 2))
+
+    async def look_at(engine: Engine) -> None:
+        assert await engine.complete(request()) == REPLY
+
+    asyncio.run(SupervisedEngine(lambda: engine, 0, admit=look_at).ready())
+    assert engine.asked == 3
+    assert any(pauses)
+
+
+def test_work_can_be_brought_to_safety_before_a_restart() -> None:
+    happened: list[str] = []
+
+    def start() -> FaultyEngine:
+        happened.append("start")
+        return FaultyEngine(fail(EngineDiedError("gone"), 10**9 if len(happened) == 1 else 0))
+
+    async def run() -> None:
+        supervised = SupervisedEngine(start, 1)
+        supervised.before_restart = lambda: happened.append("flush")
+        await supervised.complete(request())
+
+    asyncio.run(run())
+    assert happened == ["start", "flush", "start"]
 
 
 @pytest.mark.parametrize("failures", [1, 2, 10, 1000])

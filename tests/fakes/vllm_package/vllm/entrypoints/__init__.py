@@ -1,0 +1,1 @@
+"""A package of the name, for where vLLM itself is not needed."""
