@@ -1,0 +1,195 @@
+"""Are the teachers' weights here, or can they be had?"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.doctor.cases import AnyEngine, Case, lacked_by, on
+from pipeline.doctor.disk import free_bytes, is_writable
+from pipeline.doctor.finding import Finding, gib, ok, warning
+from pipeline.engines.checkpoint import is_folder, named_model
+from schemas.engines import VllmEngine
+
+HUB_SECONDS = 5.0
+"""How long the hub may take to answer."""
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Weights:
+    """A model of the hub that a case wants."""
+
+    case: Case[VllmEngine]
+    model: str
+    revision: str | None
+    cached: int
+    """Bytes of its weights in the cache."""
+    is_complete: bool
+
+    @property
+    def missing(self) -> int:
+        """Bytes to download; 0 where nobody knows."""
+        if self.is_complete or self.model != self.case.spec.model:
+            return 0
+        return max(0, int(self.case.spec.requires.weights_gib * 2**30) - self.cached)
+
+
+def examine_models(cases: Sequence[Case[AnyEngine]]) -> Iterator[Finding]:
+    """Look for the weights of each teacher on vLLM: in a folder, in the cache, at the hub."""
+    from huggingface_hub import constants  # noqa: PLC0415 - takes its time, and only models need it
+
+    models = on(VllmEngine, cases)
+    cache = Path(constants.HF_HUB_CACHE)
+    wanted = []
+    for case in models:
+        model, revision = named_model(case.engine, case.spec)
+        if is_folder(model):
+            yield _judge_folder(case, Path(model).expanduser())
+        else:
+            wanted.append(_look_up(case, model, revision, cache))
+    if not wanted:
+        return
+    absent = [weights for weights in wanted if not weights.is_complete]
+    yield _judge_cache(cache, absent)
+    hub = _Hub(is_offline=constants.is_offline_mode())
+    commits = {weights.model: hub.ask(weights.model, weights.revision) for weights in wanted}
+    yield hub.judge(absent)
+    for weights in wanted:
+        yield _judge_weights(weights, hub)
+        yield from _judge_pin(weights, commits[weights.model])
+
+
+class _Hub:
+    """Asks the hub about models, and no more once it did not answer."""
+
+    def __init__(self, *, is_offline: bool) -> None:
+        self.is_offline = is_offline
+        self.silence = ""
+        """Why it cannot be reached."""
+        self.refusals: dict[str, str] = {}
+        """What it says of models that it does not give, by model."""
+
+    @property
+    def answers(self) -> bool:
+        """Whether it can be asked, as far as is known."""
+        return not self.is_offline and not self.silence
+
+    def ask(self, model: str, revision: str | None) -> str | None:
+        """The commit of a model's revision; ``None`` when it is not to be learnt."""
+        if not self.answers:
+            return None
+        from huggingface_hub import HfApi, errors  # noqa: PLC0415 - takes its time, and only models need it
+
+        try:
+            return HfApi().model_info(model, revision=revision, timeout=HUB_SECONDS).sha
+        except errors.GatedRepoError:
+            self.refusals[model] = "the hub gives it only to those who accepted its terms, by HF_TOKEN"
+        except errors.RevisionNotFoundError:
+            self.refusals[model] = f"the hub has no revision {revision} of it"
+        except (errors.RepositoryNotFoundError, errors.HFValidationError):
+            self.refusals[model] = "the hub has no such model, or not for this HF_TOKEN"
+        except (errors.HTTPError, OSError) as error:  # type: ignore[attr-defined]  # of its client, root of all it raises
+            self.silence = _hide_login((str(error).strip().splitlines() or [type(error).__name__])[0][:200])
+        return None
+
+    def judge(self, absent: Sequence[_Weights]) -> Finding:
+        """Whether the hub can be reached, and whether that matters."""
+        from huggingface_hub import constants  # noqa: PLC0415 - takes its time, and only models need it
+
+        address = _hide_login(constants.ENDPOINT)
+        if self.answers:
+            return ok("hub", f"{address} answers")
+        if self.is_offline:
+            detail, remedy = "offline mode (HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE)", "unset the variable"
+        else:
+            detail, remedy = f"{address} does not answer: {self.silence}", "check network and HTTPS_PROXY"
+        if not absent:
+            return ok("hub", f"{detail}; not needed, all weights are here")
+        return warning("hub", detail, remedy)
+
+
+def _judge_folder(case: Case[VllmEngine], folder: Path) -> Finding:
+    what = f"{case.spec.name} weights"
+    if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
+        return case.lacks(what, f"{folder} holds no checkpoint", "set engine.model to a folder with a whole checkpoint")
+    return ok(what, f"in {folder}, {gib(sum(file.stat().st_size for file in folder.glob('*.safetensors')))}")
+
+
+def _judge_cache(cache: Path, absent: Sequence[_Weights]) -> Finding:
+    free, needed = free_bytes(cache), sum(weights.missing for weights in absent)
+    detail = f"{cache}: {gib(free)} free" + (f", {gib(needed)} to download" if needed else "")
+    cases = [weights.case for weights in absent]
+    if absent and not is_writable(cache):
+        return lacked_by(cases, "model cache", f"{cache}: cannot be written", "set HF_HOME to a folder that can")
+    if needed > free:
+        return lacked_by(cases, "model cache", detail, "make room, or set HF_HOME to a larger disk")
+    return ok("model cache", detail)
+
+
+def _judge_weights(weights: _Weights, hub: _Hub) -> Finding:
+    what = f"{weights.case.spec.name} weights"
+    at = f"{weights.model} at {weights.revision}" if weights.revision else weights.model
+    if weights.is_complete:
+        return ok(what, f"{at}: in the cache, {gib(weights.cached)}")
+    here = f"{at}: " + (f"only {gib(weights.cached)} in the cache" if weights.cached else "not in the cache")
+    command = f"hf download {weights.model}" + (f" --revision {weights.revision}" if weights.revision else "")
+    if refusal := hub.refusals.get(weights.model):
+        return weights.case.lacks(what, f"{here}; {refusal}", "check engine.model, engine.revision and HF_TOKEN")
+    if not hub.answers:
+        remedy = f"run {command} where there is a network, and bring the cache (HF_HOME) here"
+        return weights.case.lacks(what, f"{here}, and the hub cannot be asked", remedy)
+    return warning(what, f"{here}; the engine downloads it when it starts", f"beforehand: {command}")
+
+
+def _judge_pin(weights: _Weights, commit: str | None) -> Iterator[Finding]:
+    """Whether a later run would have the same weights, and whether code runs that nobody read."""
+    if weights.revision is not None and _COMMIT.fullmatch(weights.revision):
+        return
+    case, what = weights.case, f"{weights.case.spec.name} revision"
+    today = f"; today that is {commit}" if commit else ""
+    if case.spec.remote_code:
+        yield case.lacks(
+            what,
+            f"{weights.model} runs Python code of its own, and no commit is named",
+            f"read that code, then set engine.revision to the commit that you read{today}",
+        )
+    elif case.required:
+        yield warning(what, f"{weights.model}: no commit is named", f"set engine.revision, so that it stays{today}")
+
+
+def _look_up(case: Case[VllmEngine], model: str, revision: str | None, cache: Path) -> _Weights:
+    """Find a model's weights in the cache: all files that its index names."""
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - takes its time, and only models need it
+    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
+
+    def find(file: str) -> Path | None:
+        try:
+            path = try_to_load_from_cache(model, file, cache_dir=cache, revision=revision)
+        except HFValidationError:
+            return None
+        return Path(path) if isinstance(path, str) else None
+
+    names = _list_weights(find("model.safetensors.index.json"))
+    found = [path.stat().st_size for name in names if (path := find(name)) is not None]
+    is_complete = len(found) == len(names) and find("config.json") is not None
+    return _Weights(case, model, revision, sum(found), is_complete)
+
+
+def _list_weights(index: Path | None) -> set[str]:
+    """The files that a checkpoint's index names; without one there is but one file."""
+    if index is None:
+        return {"model.safetensors"}
+    try:
+        return set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {"model.safetensors"}  # damaged: vLLM will not take it either
+
+
+def _hide_login(text: str) -> str:
+    """A URL, or words around one, without a name and password that a mirror's address may hold."""
+    return re.sub(r"//[^/@\s]*@", "//", text)
