@@ -1,0 +1,110 @@
+"""One verb per stage, one for all of them, and the demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.app import app
+from flows.cli.running import (
+    interruptible,
+    make_progress,
+    print_plan,
+    print_result,
+    print_summary,
+    run_flow,
+    run_stage,
+)
+from schemas.errors import ConfigError
+from schemas.loading import load_config
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file of the build.")]
+RunDir = Annotated[
+    Path, typer.Option("--run-dir", help="Directory of this build; safe to use again after any interruption.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and how much, and do nothing.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
+
+
+@app.command()
+def build(config: ConfigFile, run_dir: RunDir, dry_run: DryRun = False, quiet: Quiet = False) -> None:
+    """Do whatever is missing, from the source to a verified dataset."""
+    settings = load_config(config)
+    if dry_run:
+        print_plan(settings, run_dir)
+        return
+    with interruptible():
+        run_flow("build", settings, run_dir, quiet=quiet)
+    print_result(settings, run_dir)
+
+
+@app.command()
+def index(config: ConfigFile, run_dir: RunDir, quiet: Quiet = False) -> None:
+    """List what the source holds."""
+    run_stage("index", config, run_dir, quiet=quiet)
+
+
+@app.command()
+def select(config: ConfigFile, run_dir: RunDir, quiet: Quiet = False) -> None:
+    """Screen and draw the images, and hold out the benchmark."""
+    run_stage("select", config, run_dir, quiet=quiet)
+
+
+@app.command()
+def generate(
+    config: ConfigFile,
+    run_dir: RunDir,
+    teacher: Annotated[str | None, typer.Option(help="Only this teacher; all of them when left out.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Ask the teachers about every image that is still missing."""
+    settings = load_config(config)
+    names = [each.name for each in settings.teachers]
+    if teacher is not None and teacher not in names:
+        raise ConfigError(f"--teacher {teacher}: not in {config}", f"name one of {', '.join(names)}")
+    with interruptible():
+        run_flow("generate", settings, run_dir, quiet=quiet, teachers=[teacher] if teacher else names)
+    print_summary(settings, run_dir)
+
+
+@app.command()
+def pack(config: ConfigFile, run_dir: RunDir, quiet: Quiet = False) -> None:
+    """Write the shards, the card and the manifests."""
+    run_stage("pack", config, run_dir, quiet=quiet)
+
+
+@app.command()
+def verify(
+    dataset: Annotated[Path, typer.Argument(metavar="DIR", help="A packed dataset.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read a packed dataset back with three readers and check every byte and record of it."""
+    from flows.verification import print_report  # noqa: PLC0415 - verbs load what they need
+    from pipeline.publishing.verify import verify_dataset  # noqa: PLC0415
+
+    with interruptible():
+        report = verify_dataset(dataset, make_progress(quiet=quiet or as_json))
+    print_report(report, as_json=as_json)
+    if report.faults:
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Run directory; the dataset is in its folder `dataset`.")] = Path(
+        "demo"
+    ),
+    quiet: Quiet = False,
+) -> None:
+    """Build a small dataset from photographs that ship inside Python packages, with the embedded engine."""
+    from flows.demo.prepare import prepare_demo  # noqa: PLC0415 - verbs load what they need
+    from flows.demo.sample import describe_first_record  # noqa: PLC0415
+
+    with interruptible():
+        settings = prepare_demo(out)
+        run_flow("build", settings, out, quiet=quiet)
+    print_result(settings, out)
+    typer.echo("\n" + "\n".join(describe_first_record(out / "dataset")))
