@@ -6,6 +6,7 @@ call them more than once in a process.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import multiprocessing
 import os
@@ -24,14 +25,18 @@ def mend_moonshot_imports() -> None:
     transformers 5. Without them neither can be imported (seen in public reports on Kimi-VL-A3B-Thinking-2506 as
     "cannot import name '_validate_images_text_input_order'"). Where a name is there, it is left alone.
     """
-    import transformers.models.gpt2.tokenization_gpt2 as gpt2  # noqa: PLC0415 - no part of the core installation
     from transformers import processing_utils  # noqa: PLC0415 - no part of the core installation
-    from transformers.convert_slow_tokenizer import bytes_to_unicode  # noqa: PLC0415 - no part of the core installation
 
     if not hasattr(processing_utils, "_validate_images_text_input_order"):
         processing_utils._validate_images_text_input_order = _keep_order  # noqa: SLF001 - the name remote code imports
-    if not hasattr(gpt2, "bytes_to_unicode"):
-        gpt2.bytes_to_unicode = bytes_to_unicode
+    # A plugin that raises ends every engine of this installation, whatever its model. Where a still newer version has
+    # moved these as well, only the remote code that imports them fails, and says so.
+    with contextlib.suppress(ImportError):
+        import transformers.models.gpt2.tokenization_gpt2 as gpt2  # noqa: PLC0415
+        from transformers.convert_slow_tokenizer import bytes_to_unicode  # noqa: PLC0415
+
+        if not hasattr(gpt2, "bytes_to_unicode"):
+            gpt2.bytes_to_unicode = bytes_to_unicode
 
 
 def die_with_parent() -> None:

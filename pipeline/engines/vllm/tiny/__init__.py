@@ -10,16 +10,24 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from pydantic import JsonValue
+
 from pipeline.engines.vllm.tiny.glm import build_glm
 from pipeline.engines.vllm.tiny.kimi import build_kimi
 from pipeline.teachers.glm import GLM
 from pipeline.teachers.kimi import KIMI
 from schemas.errors import ConfigError
 
-__all__ = ["BUILDERS", "build_tiny"]
+__all__ = ["BUILDERS", "CPU_ENGINE_ARGS", "build_tiny"]
 
 BUILDERS: Mapping[str, Callable[[Path, int], None]] = MappingProxyType({GLM.name: build_glm, KIMI.name: build_kimi})
 """What builds a small checkpoint, by the name of the teachers' output grammar."""
+
+CPU_ENGINE_ARGS: Mapping[str, JsonValue] = MappingProxyType(
+    {"enforce_eager": True, "compilation_config": {"custom_ops": ["-rotary_embedding"]}}
+)
+"""Engine arguments to run them with on a machine without a GPU. vLLM 0.32's own kernel for rotary positions on CPUs
+misreads the strided queries and keys of Kimi-VL's latent attention: a text would depend on its place in the batch."""
 
 
 def build_tiny(grammar: str, directory: Path, seed: int = 0) -> Path:

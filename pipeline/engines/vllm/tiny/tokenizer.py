@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 PROSE = """\
@@ -24,11 +23,8 @@ BASE_VOCABULARY = 768
 """Tokens before the special ones: 256 bytes and what is merged from them."""
 
 
-def train_bpe(markers: Iterable[str] = ()) -> Any:
+def train_bpe() -> Any:
     """Train a byte-level vocabulary of ``BASE_VOCABULARY`` tokens, none of them special.
-
-    Args:
-        markers: texts that should not fall apart into single bytes.
 
     Returns:
         A ``tokenizers.Tokenizer``. Its tokens are numbered in the order in which they were merged.
@@ -43,7 +39,7 @@ def train_bpe(markers: Iterable[str] = ()) -> Any:
         show_progress=False,
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
     )
-    tokenizer.train_from_iterator([PROSE, *markers], trainer)
+    tokenizer.train_from_iterator([PROSE], trainer)
     return tokenizer
 
 
