@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmarks import indexing, ledger, memory, packing, parsing, screening
+from benchmarks import engine_overhead, indexing, ledger, memory, packing, parsing, screening
 from benchmarks.harness import Benchmark, Comparison, Scale
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -16,7 +17,15 @@ BENCHMARKS: dict[str, Benchmark] = {
     "ledger": ledger.compare,
     "packing": packing.compare,
     "memory": memory.compare,
+    "engine": engine_overhead.compare,
 }
+
+NEED_VLLM = frozenset({"engine"})
+
+
+def is_possible(name: str) -> bool:
+    """Whether what a benchmark needs is installed here."""
+    return name not in NEED_VLLM or importlib.util.find_spec("vllm") is not None
 
 
 def run_benchmarks(names: Iterable[str], scale: Scale) -> Iterator[Comparison]:

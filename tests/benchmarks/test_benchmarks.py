@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import sys
 from collections.abc import Callable
 from itertools import repeat
 
@@ -11,7 +12,7 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.harness import Comparison, Round, format_table, race
-from benchmarks.suite import BENCHMARKS, run_benchmarks
+from benchmarks.suite import BENCHMARKS, NEED_VLLM, run_benchmarks
 
 
 @functools.cache
@@ -19,7 +20,7 @@ def measure(name: str) -> list[Comparison]:
     return list(run_benchmarks([name], "tiny"))
 
 
-@pytest.mark.parametrize("name", list(BENCHMARKS))
+@pytest.mark.parametrize("name", [name for name in BENCHMARKS if name not in NEED_VLLM])
 def test_a_benchmark_compares_something_with_a_named_baseline(name: str) -> None:
     comparisons = measure(name)
     assert comparisons
@@ -77,6 +78,19 @@ def test_the_command_measures_what_it_is_asked_to(
     monkeypatch.setitem(BENCHMARKS, "fake", lambda scale, _: iter([comparison] if scale == "quick" else []))
     main(["fake", "--quick"])
     assert "fast work  2 items/s  1 items/s, the old way  2.00" in capsys.readouterr().out
+
+
+def test_what_needs_vllm_is_left_out_where_it_is_missing_and_refused_by_name(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "vllm", None)  # as if it were not installed
+    for name in BENCHMARKS:
+        monkeypatch.setitem(BENCHMARKS, name, lambda *_: iter([]))
+    main(["--quick"])
+    assert "left out: engine needs vLLM: pip install 'imagenet-think[gpu]'" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["engine"])
+    assert "engine needs vLLM" in capsys.readouterr().err
 
 
 def test_an_unknown_benchmark_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
