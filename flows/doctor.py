@@ -21,6 +21,9 @@ _MARKS = {Level.OK: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.FAUL
 _WIDTH = 34
 """Of what was looked at: the longest is a teacher's name and a word."""
 
+_UNBROKEN = 10_000
+"""Width of what is no terminal: in a log or a pipe a finding stays on its line, and a command can be copied."""
+
 
 def diagnose(config: BuildConfig | None, run_dir: Path | None, *, engine: bool, as_json: bool) -> bool:
     """Examine this machine and print what is found.
@@ -38,7 +41,7 @@ def diagnose(config: BuildConfig | None, run_dir: Path | None, *, engine: bool, 
         ConfigError: the configuration names an unknown teacher.
     """
     findings = examine(config, run_dir, engine=engine, progress=make_progress(Console(stderr=True)))
-    levels = _print_json(findings) if as_json else _print_lines(findings, Console())
+    levels = _print_json(findings) if as_json else _print_lines(findings, _make_console())
     return not levels[Level.FAULT]
 
 
@@ -52,6 +55,11 @@ def _print_json(findings: Iterable[Finding]) -> Counter[Level]:
     }
     typer.echo(json.dumps(report, indent=2, ensure_ascii=False))
     return levels
+
+
+def _make_console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=_UNBROKEN)
 
 
 def _print_lines(findings: Iterable[Finding], console: Console) -> Counter[Level]:

@@ -30,8 +30,11 @@ EXIT_INTERRUPTED = 130
 SECONDS_TO_START = 1800.0
 """Weights may have to be downloaded first."""
 
-GRACE = 30.0
-"""Seconds that the server gets to end in good order."""
+GRACE = 10.0
+"""Seconds that the server gets to end in good order. vLLM then waits for requests that its engine never answers."""
+
+_LAUNCH = "import sys; from vllm.entrypoints.cli.main import main; sys.argv[0] = 'vllm'; main()"
+"""vLLM's own command of this environment, whether or not its folder is on the path."""
 
 _SECONDS_BETWEEN_LINES = 15.0
 _SECONDS_BETWEEN_LOOKS = 0.25
@@ -85,7 +88,7 @@ def serve(teacher: str, settings: VllmEngine, options: ServeOptions, seconds_to_
     flags = serve_flags(settings, spec, checkpoint, options)
     _assert_free(options)
     _warn(checkpoint, options)
-    command = [sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", *flags]
+    command = [sys.executable, "-c", _LAUNCH, "serve", *flags]
     environment = {"VLLM_LOGGING_LEVEL": "WARNING", **os.environ, REVISION: checkpoint.revision}
     try:
         with ServerProcess(command, environment, sys.stderr.buffer, GRACE) as server:

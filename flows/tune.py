@@ -203,7 +203,8 @@ def _advise(report: TuningReport, engine: EngineConfig, config: BuildConfig) -> 
 
 
 def _foretell(projection: Projection, starts: Sequence[Start], engine: EngineConfig) -> Iterator[str]:
-    yield f"All {projection.images:,} images: {_interval(projection.hours)} hours"
+    unit, scale = ("hours", 1) if projection.hours.estimate >= 1 else ("minutes", 60)
+    yield f"All {projection.images:,} images: {_interval(projection.hours, scale)} {unit}"
     if projection.gpus:
         whose = "times each server's GPUs" if isinstance(engine, OpenAIEngine) else f"on {projection.gpus} GPU(s)"
         yield f"That is {_interval(projection.gpu_hours)} GPU hours {whose}"
@@ -216,9 +217,9 @@ def _foretell(projection: Projection, starts: Sequence[Start], engine: EngineCon
     )
 
 
-def _interval(interval: Interval) -> str:
-    low, high = _round(interval.low), _round(interval.high)
-    return f"{_round(interval.estimate)} (95 %: {low} to {high})"
+def _interval(interval: Interval, scale: float = 1) -> str:
+    estimate, low, high = (_round(scale * value) for value in (interval.estimate, interval.low, interval.high))
+    return f"{estimate} (95 %: {low} to {high})"
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, Field, JsonValue, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.base import OPERATIONAL, UNSHOWN, Contract
 
-_URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#@]*)?")
+_URL = re.compile(r"https?://\S+")
+_HOST = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?", re.ASCII)
 _ENVIRONMENT_NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
 def _check_url(value: str) -> str:
-    if "@" in value:
-        raise PydanticCustomError(UNSHOWN, "a URL without user and password is needed; keys are read from api_key_env")
-    if not _URL.fullmatch(value):
+    if set("@?#") & set(value):
+        raise PydanticCustomError(
+            UNSHOWN, "a URL without user, password and query is needed; keys are read from api_key_env"
+        )
+    if not _URL.fullmatch(value) or not _names_server(value):
         raise PydanticCustomError("url", "a URL such as http://127.0.0.1:8000/v1 is needed")
     return value
+
+
+def _names_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:  # an open bracket, or a port that is none
+        return False
+    return ":" in host or _HOST.fullmatch(host) is not None
 
 
 def _check_environment_name(value: str) -> str:
@@ -63,17 +76,26 @@ class CanaryConfig(Contract):
     """Share of the texts, asked as the build asks, that must be valid pairs."""
 
 
+_Word = Annotated[str, StringConstraints(min_length=1)]
+
+
 class _Model(Contract):
     """What decides a model's texts, however it is run. Names and meanings are vLLM's."""
 
-    model: str | None = None
+    model: _Word | None = None
     """Repository on the hub or folder of a checkpoint; the teacher's when left out."""
-    revision: str | None = None
+    revision: _Word | None = None
     """The hub's commit hash; the teacher's when left out."""
     quantization: str | None = None
     mm_processor_kwargs: dict[str, JsonValue] = Field(default_factory=dict)
     """Settings of the image processor, such as limits on pixels, over those of the teacher's entry."""
     canaries: Annotated[CanaryConfig, OPERATIONAL] = CanaryConfig()
+
+
+_OF_THE_CHECKPOINT = frozenset(
+    {"trust_remote_code", "code_revision", "tokenizer", "tokenizer_revision", "hf_config_path"}
+)
+"""Arguments of vLLM's by which it would run other code or weights than those of the named commit."""
 
 
 class VllmEngine(_Model):
@@ -93,6 +115,21 @@ class VllmEngine(_Model):
     """An engine that has work and makes no token for this long is taken for dead."""
     engine_args: dict[str, JsonValue] = Field(default_factory=dict)
     """Any other of vLLM's engine arguments. They may change texts, and so belong to the identity."""
+
+    @field_validator("engine_args")
+    @classmethod
+    def validate_engine_args(cls, arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        """Only others: what a row says of its text, and what was checked beforehand, is read off the settings above."""
+        for name in arguments:
+            if name in cls.model_fields:
+                raise PydanticCustomError(UNSHOWN, "{name} is a setting of its own: engine.{name}", {"name": name})
+            if name in _OF_THE_CHECKPOINT:
+                raise PydanticCustomError(
+                    UNSHOWN, "{name} cannot be set: engine.model and engine.revision decide it", {"name": name}
+                )
+            if name == "hf_token":
+                raise PydanticCustomError(UNSHOWN, "no place for a token: set the environment variable HF_TOKEN")
+        return arguments
 
 
 class OpenAIEngine(_Model):

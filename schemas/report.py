@@ -19,16 +19,6 @@ class CanaryReport(Contract):
     ok: int = Field(ge=0)
     """Pictures that got a valid pair when asked as the build asks."""
 
-    @property
-    def exact_share(self) -> float:
-        """Share of the pictures compared whose two texts are the same; 0 where none was compared."""
-        return self.exact / self.compared if self.compared else 0.0
-
-    @property
-    def ok_share(self) -> float:
-        """Share of the pictures that got a valid pair."""
-        return self.ok / self.asked if self.asked else 0.0
-
 
 class GenerationReport(Contract):
     """One teacher's last run that asked anything."""
@@ -38,8 +28,6 @@ class GenerationReport(Contract):
     engine: str
     attempts: int = Field(ge=0)
     statuses: dict[str, int]
-    asked_by_rung: dict[str, int]
-    accepted_by_rung: dict[str, int]
     completion_tokens: int = Field(ge=0)
     restarts: int = Field(ge=0)
     seconds: float = Field(ge=0)

@@ -25,6 +25,8 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and stop.code != EXIT_TERMINATED:
+            raise  # nobody stopped it: a library gave up, or nobody reads the output any more
         typer.echo(f"\nstopped; what is done is kept. To go on: {again}", err=True)
         raise typer.Exit(EXIT_INTERRUPTED if isinstance(stop, KeyboardInterrupt) else EXIT_TERMINATED) from None
 

@@ -1,4 +1,4 @@
-"""Is this machine ready for a build? Looks at everything that would stop one, before it begins."""
+"""Is this machine ready for a build? Looks at what of it would stop one, before it begins."""
 
 from __future__ import annotations
 
@@ -30,12 +30,14 @@ def examine(
 ) -> Iterator[Finding]:
     """Examine machine, installation, weights, servers and disks, and say each finding as soon as it is known.
 
-    Changes nothing but for a temporary file in the run directory, or where that is to be.
+    Changes nothing but for a temporary file in the run directory, or where that is to be. The trial of a teacher with
+    code of its own leaves a copy of that code in transformers' cache, the same one each time.
 
     Args:
         config: the build that is meant, with its own teachers and engines; all known teachers on vLLM when left out.
         run_dir: where the build is to run.
-        engine: also start vLLM, on small checkpoints that are made on the spot; takes half a minute a teacher.
+        engine: also start vLLM, on small checkpoints that are made on the spot; takes half a minute a teacher, or
+            longer where kernels for a GPU are compiled.
         progress: where to tell how the trials go.
 
     Raises:

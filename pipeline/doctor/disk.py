@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -66,6 +68,9 @@ def examine_run_directory(config: BuildConfig | None, path: Path | None) -> Iter
         if config is not None:
             yield ok("run directory", f"needs {_estimate(config, None)}; --run-dir says whether it is there")
         return
+    if (obstacle := _obstacle(path)) is not None:
+        yield fault("run directory", f"{obstacle}: is no folder", "choose another --run-dir")
+        return
     run: RunDirectory | None = None
     if config is not None:
         try:
@@ -82,8 +87,8 @@ def examine_run_directory(config: BuildConfig | None, path: Path | None) -> Iter
 
 def nearest_folder(path: Path) -> Path:
     """The path itself, or the closest of its parents that is there."""
-    path = path.expanduser().absolute()
-    return next(folder for folder in (path, *path.parents) if folder.is_dir())
+    path = path.absolute()
+    return next(folder for folder in (path, *path.parents) if _is_folder(folder))
 
 
 def free_bytes(path: Path) -> int:
@@ -95,6 +100,15 @@ def free_bytes(path: Path) -> int:
 def is_writable(path: Path) -> bool:
     """Whether files can be made in a folder, or the folder itself where it is not there yet."""
     return os.access(nearest_folder(path), os.W_OK | os.X_OK)
+
+
+def _obstacle(path: Path) -> Path | None:
+    """What lies where a folder would have to be made: a file, or a link that leads nowhere."""
+    return next((place for place in (path, *path.parents) if os.path.lexists(place) and not _is_folder(place)), None)
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises where a folder above must not be looked into
 
 
 def _estimate(config: BuildConfig, run: RunDirectory | None) -> Estimate:
@@ -124,11 +138,21 @@ def _judge_room(path: Path, folder: Path, estimate: Estimate | None) -> Finding:
     free = free_bytes(folder)
     if estimate is None:
         return ok("run directory", f"{gib(free)} free")
-    done = sum(file.lstat().st_size for file in path.rglob("*")) if path.is_dir() else 0
+    done = _written(path)
     detail = f"{gib(free)} free" + (f", {gib(done)} written" if done else "") + f"; needs {estimate}"
     if free + done < estimate.bytes:
         return fault("run directory", detail, "make room, choose another --run-dir, or lower selection.images")
     return ok("run directory", detail)
+
+
+def _written(path: Path) -> int:
+    """Bytes of a run that may be at work: files come and go meanwhile."""
+    size = 0
+    for folder, _, files in os.walk(path):
+        for name in files:
+            with contextlib.suppress(FileNotFoundError):
+                size += Path(folder, name).lstat().st_size
+    return size
 
 
 def _try(folder: Path) -> str:
@@ -162,7 +186,7 @@ def _file_system(folder: Path) -> str:
     for line in mounts:
         _, point, name, *_ = line.split(" ")
         # the kernel writes blanks and the like as octal escapes
-        point = point.encode("utf-8", "surrogateescape").decode("unicode_escape")
+        point = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), point)
         if folder.resolve().is_relative_to(point) and len(point) >= longest:
             kind, longest = name, len(point)
     return kind

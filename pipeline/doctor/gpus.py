@@ -35,6 +35,7 @@ def examine_gpus(cases: Sequence[Case[AnyEngine]]) -> Iterator[Finding]:
     yield _judge_driver(gpus[0].driver, report.cuda, models)
     for case in models:
         yield _judge_fit(case, gpus)
+        yield from _judge_precision(case, gpus)
         yield from _judge_use(case, gpus)
 
 
@@ -105,10 +106,6 @@ def _judge_fit(case: Case[VllmEngine], gpus: Sequence[Gpu]) -> Finding:
             "lower engine.tensor_parallel_size or engine.data_parallel_size",
         )
     used = gpus[:wanted]
-    if any(gpu.capability is not None and gpu.capability < BFLOAT16_CAPABILITY for gpu in used):
-        return case.lacks(
-            what, f"{used[0].name} does not know bfloat16", "set engine.dtype to float16, or use newer GPUs"
-        )
     share = engine.gpu_memory_utilization
     weights = case.spec.requires.weights_gib * 2**30 / engine.tensor_parallel_size
     for gpu in used:
@@ -131,6 +128,20 @@ def _judge_fit(case: Case[VllmEngine], gpus: Sequence[Gpu]) -> Finding:
         return ok(what, f"takes {wanted} of {len(gpus)}")
     left = gib(min(memory) - weights)
     return ok(what, f"takes {wanted} of {len(gpus)}; {gib(weights)} of weights leave {left} for requests")
+
+
+def _judge_precision(case: Case[VllmEngine], gpus: Sequence[Gpu]) -> Iterator[Finding]:
+    """Whether the GPUs compute in the type that is meant. For ``auto`` vLLM takes float16 where they do not."""
+    what, dtype = f"{case.spec.name} on GPUs", case.engine.dtype
+    used = gpus[: case.engine.tensor_parallel_size * case.engine.data_parallel_size]
+    old = next((gpu for gpu in used if gpu.capability is not None and gpu.capability < BFLOAT16_CAPABILITY), None)
+    if old is None or dtype not in {"auto", "bfloat16"}:
+        return
+    detail, remedy = f"{old.name} does not know bfloat16", "set engine.dtype to float16, or use newer GPUs"
+    if dtype == "auto":
+        yield warning(what, f"{detail}, and so vLLM computes in float16", remedy)
+    else:
+        yield case.lacks(what, detail, remedy)
 
 
 def _judge_use(case: Case[VllmEngine], gpus: Sequence[Gpu]) -> Iterator[Finding]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 from pipeline.doctor.cases import AnyEngine, Case, lacked_by, on
 from pipeline.doctor.disk import free_bytes, is_writable
@@ -17,7 +19,26 @@ from schemas.engines import VllmEngine
 HUB_SECONDS = 5.0
 """How long the hub may take to answer."""
 
+_UNNAMED = ("model.safetensors",)
+"""Where weights are that no index names."""
+
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+Find = Callable[[str], Path | None]
+"""Where a file of a checkpoint is, by its name; ``None`` where it is not here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What of a checkpoint is here."""
+
+    weights: int
+    """Bytes of its weights."""
+    missing: tuple[str, ...]
+    """What it cannot be loaded without."""
+    normalises: bool
+    """Its files tell vLLM how to normalise pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +48,19 @@ class _Weights:
     case: Case[VllmEngine]
     model: str
     revision: str | None
-    cached: int
-    """Bytes of its weights in the cache."""
-    is_complete: bool
+    files: _Files
+
+    @property
+    def is_complete(self) -> bool:
+        """All of it is in the cache."""
+        return not self.files.missing
 
     @property
     def missing(self) -> int:
         """Bytes to download; 0 where nobody knows."""
         if self.is_complete or self.model != self.case.spec.model:
             return 0
-        return max(0, int(self.case.spec.requires.weights_gib * 2**30) - self.cached)
+        return max(0, int(self.case.spec.requires.weights_gib * 2**30) - self.files.weights)
 
 
 def examine_models(cases: Sequence[Case[AnyEngine]]) -> Iterator[Finding]:
@@ -49,7 +73,7 @@ def examine_models(cases: Sequence[Case[AnyEngine]]) -> Iterator[Finding]:
     for case in models:
         model, revision = named_model(case.engine, case.spec)
         if is_folder(model):
-            yield _judge_folder(case, Path(model).expanduser())
+            yield from _judge_folder(case, Path(model).expanduser())
         else:
             wanted.append(_look_up(case, model, revision, cache))
     if not wanted:
@@ -61,6 +85,8 @@ def examine_models(cases: Sequence[Case[AnyEngine]]) -> Iterator[Finding]:
     yield hub.judge(absent)
     for weights in wanted:
         yield _judge_weights(weights, hub)
+        if weights.is_complete:
+            yield from _judge_normalisation(weights.case, weights.files)
         yield from _judge_pin(weights, commits[weights.model])
 
 
@@ -93,8 +119,15 @@ class _Hub:
             self.refusals[model] = f"the hub has no revision {revision} of it"
         except (errors.RepositoryNotFoundError, errors.HFValidationError):
             self.refusals[model] = "the hub has no such model, or not for this HF_TOKEN"
-        except (errors.HTTPError, OSError) as error:  # type: ignore[attr-defined]  # of its client, root of all it raises
-            self.silence = _hide_login((str(error).strip().splitlines() or [type(error).__name__])[0][:200])
+        except errors.HfHubHTTPError as error:
+            response = error.response
+            if response.is_client_error and response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+                self.refusals[model] = f"the hub answers {response.status_code} {response.reason_phrase}"
+            else:
+                self.silence = _first_line(error)
+        # HTTPError is the root of what its client raises about the way there; the others are about settings of proxies
+        except (errors.HTTPError, OSError, ImportError, ValueError) as error:  # type: ignore[attr-defined]
+            self.silence = _first_line(error)
         return None
 
     def judge(self, absent: Sequence[_Weights]) -> Finding:
@@ -113,11 +146,29 @@ class _Hub:
         return warning("hub", detail, remedy)
 
 
-def _judge_folder(case: Case[VllmEngine], folder: Path) -> Finding:
+def _judge_folder(case: Case[VllmEngine], folder: Path) -> Iterator[Finding]:
     what = f"{case.spec.name} weights"
-    if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
-        return case.lacks(what, f"{folder} holds no checkpoint", "set engine.model to a folder with a whole checkpoint")
-    return ok(what, f"in {folder}, {gib(sum(file.stat().st_size for file in folder.glob('*.safetensors')))}")
+    files = _take_stock(
+        lambda name: folder / name if (folder / name).is_file() else None,
+        sorted(file.name for file in folder.glob("*.safetensors")) or _UNNAMED,
+    )
+    if files.missing:
+        detail = f"{folder} holds no {', '.join(files.missing)}"
+        yield case.lacks(what, detail, "set engine.model to a folder with a whole checkpoint")
+        return
+    yield ok(what, f"in {folder}, {gib(files.weights)}")
+    yield from _judge_normalisation(case, files)
+
+
+def _judge_normalisation(case: Case[VllmEngine], files: _Files) -> Iterator[Finding]:
+    """Whether the model would see pictures as it was trained to: vLLM says nothing where it does not."""
+    by_own_code = case.spec.remote_code or case.engine.engine_args.get("mm_device_do_normalize") is False
+    if not by_own_code and not files.normalises:
+        yield case.lacks(
+            f"{case.spec.name} pictures",
+            "the checkpoint's preprocessor_config.json has no image_mean and image_std, so vLLM shows it raw pixels",
+            "take that file from the model's repository, or set engine.engine_args to {mm_device_do_normalize: false}",
+        )
 
 
 def _judge_cache(cache: Path, absent: Sequence[_Weights]) -> Finding:
@@ -135,8 +186,9 @@ def _judge_weights(weights: _Weights, hub: _Hub) -> Finding:
     what = f"{weights.case.spec.name} weights"
     at = f"{weights.model} at {weights.revision}" if weights.revision else weights.model
     if weights.is_complete:
-        return ok(what, f"{at}: in the cache, {gib(weights.cached)}")
-    here = f"{at}: " + (f"only {gib(weights.cached)} in the cache" if weights.cached else "not in the cache")
+        return ok(what, f"{at}: in the cache, {gib(weights.files.weights)}")
+    cached = weights.files.weights
+    here = f"{at}: " + (f"only {gib(cached)} in the cache" if cached else "not in the cache")
     command = f"hf download {weights.model}" + (f" --revision {weights.revision}" if weights.revision else "")
     if refusal := hub.refusals.get(weights.model):
         return weights.case.lacks(what, f"{here}; {refusal}", "check engine.model, engine.revision and HF_TOKEN")
@@ -163,7 +215,7 @@ def _judge_pin(weights: _Weights, commit: str | None) -> Iterator[Finding]:
 
 
 def _look_up(case: Case[VllmEngine], model: str, revision: str | None, cache: Path) -> _Weights:
-    """Find a model's weights in the cache: all files that its index names."""
+    """Find a model's weights in the cache."""
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - takes its time, and only models need it
     from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
 
@@ -174,20 +226,40 @@ def _look_up(case: Case[VllmEngine], model: str, revision: str | None, cache: Pa
             return None
         return Path(path) if isinstance(path, str) else None
 
-    names = _list_weights(find("model.safetensors.index.json"))
-    found = [path.stat().st_size for name in names if (path := find(name)) is not None]
-    is_complete = len(found) == len(names) and find("config.json") is not None
-    return _Weights(case, model, revision, sum(found), is_complete)
+    return _Weights(case, model, revision, _take_stock(find, _UNNAMED))
 
 
-def _list_weights(index: Path | None) -> set[str]:
-    """The files that a checkpoint's index names; without one there is but one file."""
-    if index is None:
-        return {"model.safetensors"}
+def _take_stock(find: Find, unnamed: Sequence[str]) -> _Files:
+    """Look for a configuration and for all files of weights that the index names; without one, for those given."""
+    index = _read(find("model.safetensors.index.json")).get("weight_map")
+    names = sorted(set(map(str, index.values()))) if isinstance(index, dict) else unnamed
+    found = {name: path.stat().st_size for name in names if (path := find(name)) is not None}
+    missing = [name for name in ("config.json", *names) if name not in found and find(name) is None]
+    return _Files(sum(found.values()), tuple(missing), _normalises(find))
+
+
+def _normalises(find: Find) -> bool:
+    """Whether pictures are normalised by the rule of vLLM's ``fusion/mm_input_norm.py``, which knows no defaults."""
+    for name in ("processor_config.json", "preprocessor_config.json"):
+        settings = _read(find(name))
+        inner = settings.get("image_processor")
+        settings = inner if isinstance(inner, dict) else settings
+        if settings.get("do_normalize", {"image_mean", "image_std"} <= settings.keys()):
+            return True
+    return False
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    """A checkpoint's JSON file; empty where it is missing or damaged, and so of no use to vLLM either."""
     try:
-        return set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {"model.safetensors"}  # damaged: vLLM will not take it either
+        content = json.loads(path.read_text(encoding="utf-8")) if path else {}
+    except (OSError, ValueError):
+        content = {}
+    return content if isinstance(content, dict) else {}
+
+
+def _first_line(error: Exception) -> str:
+    return _hide_login((str(error).strip().splitlines() or [type(error).__name__])[0][:200])
 
 
 def _hide_login(text: str) -> str:

@@ -127,13 +127,16 @@ def _judge_plugins(models: Sequence[Case[VllmEngine]]) -> Finding:
             models,
             "plugins",
             f"VLLM_PLUGINS keeps out {', '.join(barred)}",
-            f"add them: VLLM_PLUGINS={','.join(PLUGINS)}",
+            f"add them: VLLM_PLUGINS={','.join(filter(None, (allowed, *barred)))}",
         )
     return ok("plugins", f"registered with vLLM: {', '.join(PLUGINS)}")
 
 
 def _fits(version: str, tried: str) -> bool:
-    return SpecifierSet(tried).contains(version, prereleases=True)
+    try:
+        return SpecifierSet(tried).contains(Version(version), prereleases=True)
+    except InvalidVersion:
+        return False
 
 
 def _is_older(version: str, tried: str) -> bool:

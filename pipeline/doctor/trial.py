@@ -16,7 +16,7 @@ from pipeline.doctor.finding import Finding, fault, ok, refusal
 from pipeline.doctor.gpus import has_gpu
 from pipeline.doctor.packages import find_vllm
 from pipeline.engines import Engine, EngineReply, EngineRequest, create_engine
-from pipeline.engines.vllm.tiny import build_tiny
+from pipeline.engines.vllm.tiny import CPU_ENGINE_ARGS, build_tiny
 from pipeline.progress import Progress, Task
 from schemas.completion import FinishReason
 from schemas.engines import CanaryConfig, VllmEngine
@@ -48,7 +48,8 @@ def try_engines(cases: Sequence[Case[AnyEngine]], progress: Progress) -> Iterato
     """Start vLLM for each teacher that it is to run, on a small checkpoint, and ask it about a few pictures."""
     for case in on(VllmEngine, cases):
         what = f"{case.spec.name} trial"
-        if find_vllm() is None:
+        vllm = find_vllm()
+        if vllm is None:
             yield fault(what, "vLLM is not installed here", "pip install 'imagenet-think[gpu]'")
             continue
         try:
@@ -56,8 +57,10 @@ def try_engines(cases: Sequence[Case[AnyEngine]], progress: Progress) -> Iterato
                 tempfile.TemporaryDirectory(prefix="imagenet-think-") as folder,
                 progress.task(f"try {case.spec.name}", None, "pictures") as task,
             ):
-                checkpoint = build_tiny(case.spec.grammar, Path(folder))
-                outcome = asyncio.run(_try(case.spec, _configure(checkpoint), task))
+                # one name for every trial: transformers keeps a copy of remote code under the folder's name, for ever
+                checkpoint = build_tiny(case.spec.grammar, Path(folder) / f"trial-{case.spec.name}")
+                settings = _configure(checkpoint, on_gpu=has_gpu() and not vllm.for_cpus)
+                outcome = asyncio.run(_try(case.spec, settings, task))
         except ImageNetThinkError as error:
             yield refusal(what, error)
         except Exception as error:  # noqa: BLE001 - an installation can be broken in any way; that it is, is the finding
@@ -69,19 +72,20 @@ def try_engines(cases: Sequence[Case[AnyEngine]], progress: Progress) -> Iterato
             yield judge(what, outcome)
 
 
-def _configure(checkpoint: Path) -> VllmEngine:
-    """As little of the machine as will do: others may be at work on it."""
+def _configure(checkpoint: Path, *, on_gpu: bool) -> VllmEngine:
+    """As little of the machine as will do: others may be at work on it. On a GPU all is compiled, as for a build."""
     return VllmEngine(
         kind="vllm",
         model=str(checkpoint),
-        dtype="auto" if has_gpu() else "float32",
+        dtype="auto" if on_gpu else "float32",
         max_model_len=1024,
         max_num_seqs=PICTURES,
-        max_num_batched_tokens=2048,
+        # All prompts at once, twice over: on processors vLLM 0.32 cannot split a prompt whose request has a seed.
+        max_num_batched_tokens=4096,
         gpu_memory_utilization=0.05,
         kv_cache_memory_bytes=256 * 2**20,
         canaries=CanaryConfig(images=0),
-        engine_args={"enforce_eager": True},
+        engine_args={} if on_gpu else {**CPU_ENGINE_ARGS},
     )
 
 

@@ -110,6 +110,7 @@ def _require_pin(model: str, revision: str | None, teacher: TeacherSpec) -> None
 
 def _resolve_commit(model: str, revision: str | None) -> str:
     from huggingface_hub import HfApi  # noqa: PLC0415 - takes its time, and only models need it
+
     # HTTPError is the root of what its HTTP client raises
     from huggingface_hub.errors import (  # type: ignore[attr-defined]  # noqa: PLC0415
         GatedRepoError,
@@ -151,11 +152,16 @@ def _find_cached(model: str, revision: str | None, reason: Exception) -> str:
 
 
 def _digest_folder(folder: Path) -> str:
-    """Sixteen hexadecimal digits over names, sizes and contents; of large files only the first MiB is read."""
+    """Sixteen hexadecimal digits over names, sizes and contents; of large files only the first MiB is read.
+
+    Hidden files are left out: what git and ``hf download`` keep there differs between two copies of one checkpoint.
+    """
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        size = path.stat().st_size
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{size}\0".encode())
+        name, size = path.relative_to(folder), path.stat().st_size
+        if any(part.startswith(".") for part in name.parts):
+            continue
+        digest.update(f"{name.as_posix()}\0{size}\0".encode("utf-8", "surrogateescape"))
         with path.open("rb") as file:
             digest.update(file.read(_HASHED_WHOLE if size <= _HASHED_WHOLE else _HEAD))
     return digest.hexdigest()[:16]

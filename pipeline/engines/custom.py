@@ -25,12 +25,16 @@ def bind_factory(config: CustomEngine, teacher: TeacherSpec, render: Render) -> 
     module, _, attribute = config.factory.partition(":")
     try:
         factory: Callable[..., Engine] = getattr(importlib.import_module(module), attribute)
-        inspect.signature(factory).bind(teacher, render, **config.options)
     except (ImportError, AttributeError) as error:
         raise ConfigError(
             f"engine factory {config.factory}: {error}",
             "name a module:function that Python can import (see PYTHONPATH)",
         ) from error
-    except TypeError as error:
-        raise ConfigError(f"engine factory {config.factory}: {error}", "mend the engine's options") from error
+    try:
+        inspect.signature(factory).bind(teacher, render, **config.options)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"engine factory {config.factory}: {error}",
+            "it is called with the teacher, the renderer and engine.options: mend the one or the other",
+        ) from error
     return functools.partial(factory, teacher, render, **config.options)

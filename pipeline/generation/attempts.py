@@ -24,8 +24,6 @@ class Yield:
     """What the attempts of one run came to."""
 
     statuses: Counter[str] = field(default_factory=Counter)
-    asked_by_rung: Counter[str] = field(default_factory=Counter)
-    accepted_by_rung: Counter[str] = field(default_factory=Counter)
     completion_tokens: int = 0
 
 
@@ -52,7 +50,8 @@ class Asker:
             completion = await self._ask(image, standing.last_attempt + 1, ladder[standing.attempts_spent])
             self.ledger.add(completion)
             standing.note(completion.attempt, completion.status, counts=True)
-            self._count(completion)
+            self.gains.statuses[completion.status] += 1
+            self.gains.completion_tokens += completion.completion_tokens
 
     async def _ask(self, image: Prepared, attempt: int, rung: Rung) -> Completion:
         setup, request = self.questions.setup, self.questions.pose(image, attempt, rung)
@@ -77,8 +76,8 @@ class Asker:
             thinking_budget=request.thinking_budget,
             raw=reply.text.encode("utf-8", "surrogatepass"),
             finish_reason=reply.finish_reason,
-            stop_reason=reply.stop_reason,
-            error=error,
+            stop_reason=_storable(reply.stop_reason),
+            error=_storable(error),
             forced_close=reply.forced_close,
             prompt_tokens=reply.prompt_tokens,
             completion_tokens=reply.completion_tokens,
@@ -104,8 +103,7 @@ class Asker:
             await count(parsed.answer) if parsed.answer else 0,
         )
 
-    def _count(self, completion: Completion) -> None:
-        self.gains.statuses[completion.status] += 1
-        self.gains.asked_by_rung[completion.rung] += 1
-        self.gains.accepted_by_rung[completion.rung] += completion.status == "ok"
-        self.gains.completion_tokens += completion.completion_tokens
+
+def _storable(text: str | None) -> str | None:
+    """Text as UTF-8 can hold it; one lone surrogate, from whatever server, would cost a whole part of the ledger."""
+    return None if text is None else text.encode("utf-8", "backslashreplace").decode()

@@ -93,7 +93,7 @@ class _Canaries:
         replies = await self._ask_together(requests, "asked")
         statuses = [self.setup.parse(reply.text, reply.finish_reason).status for reply in replies]
         ok = statuses.count(PairStatus.OK)
-        if ok >= self.config.min_ok * len(requests):
+        if ok / len(requests) >= self.config.min_ok:
             return ok
         faults = Counter(status for status in statuses if status is not PairStatus.OK).most_common()
         worst = statuses.index(faults[0][0])

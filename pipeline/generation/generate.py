@@ -101,7 +101,10 @@ def generate_pairs(job: GenerationJob) -> GenerationReport | None:
 async def _generate(job: GenerationJob, standings: Mapping[str, Standing], missing: int) -> GenerationReport:
     admission = Admission(job.questions, job.selection, job.source, job.ledger, job.progress)
     engine = SupervisedEngine(
-        functools.partial(_start, job), job.config.generation.engine_restarts, admit=admission.look_at
+        functools.partial(_start, job),
+        job.config.generation.engine_restarts,
+        admit=admission.look_at,
+        warn=job.progress.warn,
     )
     try:
         await engine.ready()
@@ -165,8 +168,6 @@ def _report(asker: Asker, seconds: float, starved: float) -> GenerationReport:
         engine=info.engine,
         attempts=gains.statuses.total(),
         statuses=dict(gains.statuses),
-        asked_by_rung=dict(gains.asked_by_rung),
-        accepted_by_rung=dict(gains.accepted_by_rung),
         completion_tokens=gains.completion_tokens,
         restarts=asker.engine.restarts,
         seconds=seconds,

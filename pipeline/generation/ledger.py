@@ -89,14 +89,17 @@ def _write_part(path: Path, rows: list[Completion]) -> None:
 
 
 class LedgerReader:
-    """Reads all parts that stand in a ledger directory, in a fixed order."""
+    """Reads the parts that stand in a ledger directory now, in a fixed order.
+
+    Parts that other workers close later are not seen: whoever reads twice reads the same.
+    """
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
+        self._parts = sorted(directory.glob("part-*.parquet"))
 
     def parts(self) -> list[Path]:
         """The finished parts, by name."""
-        return sorted(self.directory.glob("part-*.parquet"))
+        return self._parts
 
     def rows(self) -> Iterator[Completion]:
         """Yield every row whole."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from enum import Enum, auto
 
 from schemas.completion import PairStatus, Rung
 from schemas.engines import EngineConfig, OpenAIEngine
@@ -24,28 +24,38 @@ FINAL: frozenset[PairStatus] = frozenset({PairStatus.OK, PairStatus.REFUSED})
 """Statuses after which a teacher is not asked again; all others go to the next rung, until the attempts are used up."""
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorPolicy:
+class ErrorPolicy(Enum):
     """What an engine's error means for the request that met it."""
 
-    is_attempt: bool
-    """Whether it costs one of the image's attempts (and leaves a row in the ledger)."""
-    restart: bool
-    """Whether the engine is started again first; bounded by ``generation.engine_restarts``."""
-    wait: bool
-    """Whether the request is held back for a while first."""
+    WAIT = auto()
+    """It is held back for a while and asked again. No attempt."""
+    RESTART = auto()
+    """The engine is started again, ``generation.engine_restarts`` times at most, and asked again. No attempt."""
+    FAIL_ALONE = auto()
+    """It is an attempt, and leaves a row in the ledger."""
+    STOP = auto()
+    """The run ends: somebody must mend something first."""
 
 
 ERROR_POLICIES: dict[type[EngineError], ErrorPolicy] = {
-    EngineUnavailableError: ErrorPolicy(is_attempt=False, restart=False, wait=True),
-    EngineDiedError: ErrorPolicy(is_attempt=False, restart=True, wait=False),
-    RequestRefusedError: ErrorPolicy(is_attempt=True, restart=False, wait=False),
+    EngineUnavailableError: ErrorPolicy.WAIT,
+    EngineDiedError: ErrorPolicy.RESTART,
+    RequestRefusedError: ErrorPolicy.FAIL_ALONE,
+    EngineError: ErrorPolicy.STOP,
 }
+"""By the first class that an error is an instance of."""
 
 FIRST_PAUSE = 0.5
 """Seconds to wait after the first unavailability; doubled each time."""
 
+FIRST_PAUSE_OF_STARTS = 10.0
+"""Seconds to wait after a restart that failed, which costs one of those allowed; doubled each time. The memory of an
+engine that died may come back late."""
+
 LONGEST_PAUSE = 60.0
+
+TELL_AFTER = 60.0
+"""Seconds without any answer after which the user hears that an unavailable engine is waited for."""
 
 PATIENCE = 1800.0
 """Seconds without any answer after which an engine that stays unavailable stops the run."""
@@ -73,6 +83,11 @@ def bend_sampling(sampling: Sampling, rung: Rung) -> tuple[Sampling, int | None]
             return sampling, max(1, int(sampling.max_tokens * BUDGET_SHARE))
 
 
-def pause_after(failures: int, jitter: float) -> float:
+def policy_of(error: EngineError) -> ErrorPolicy:
+    """What to do about an engine's error, one of an engine's own subclasses too."""
+    return next(policy for kind, policy in ERROR_POLICIES.items() if isinstance(error, kind))
+
+
+def pause_after(failures: int, jitter: float, first: float = FIRST_PAUSE) -> float:
     """Seconds to wait after the n-th failure in a row (n >= 1); ``jitter`` in [0, 1) spreads them over a half."""
-    return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 16)) * (1 - jitter / 2)
+    return min(LONGEST_PAUSE, first * 2.0 ** min(failures - 1, 16)) * (1 - jitter / 2)

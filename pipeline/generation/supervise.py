@@ -5,12 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import signal
+import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 from pipeline.engines.base import Engine, EngineInfo, EngineReply, EngineRequest
-from pipeline.generation.retries import ERROR_POLICIES, PATIENCE, pause_after
+from pipeline.generation.retries import (
+    FIRST_PAUSE_OF_STARTS,
+    PATIENCE,
+    TELL_AFTER,
+    ErrorPolicy,
+    pause_after,
+    policy_of,
+)
 from schemas.errors import EngineError
 
 Answer = TypeVar("Answer")
@@ -20,6 +29,13 @@ Question = Callable[[Engine], Coroutine[Any, Any, Answer]]
 Admit = Callable[[Engine], Awaitable[None]]
 """Looks at an engine that has just started, and raises if it is not fit for work."""
 
+Warn = Callable[[str], None]
+"""Tells the user what happens to the engine, in a sentence."""
+
+
+def _say_nothing(_: str) -> None:
+    pass
+
 
 class PatientEngine:
     """One engine that is waited for when it is away. An :class:`~pipeline.engines.base.Engine` itself.
@@ -27,11 +43,14 @@ class PatientEngine:
     Args:
         engine: which runs already.
         patience: seconds without any answer after which it is given up.
+        warn: tells the user, once, when it has been away for a while.
     """
 
-    def __init__(self, engine: Engine, patience: float = PATIENCE) -> None:
+    def __init__(self, engine: Engine, patience: float = PATIENCE, warn: Warn = _say_nothing) -> None:
         self._engine = engine
         self._patience = patience
+        self._warn = warn
+        self._is_missed = False
         self._last_answer = time.monotonic()
         self._closed = False
 
@@ -75,16 +94,19 @@ class PatientEngine:
             try:
                 answer = await question(self._engine)
             except EngineError as error:
-                policy = ERROR_POLICIES.get(type(error))
-                if policy is None or not policy.wait:
-                    self._last_answer = time.monotonic()
+                if policy_of(error) is not ErrorPolicy.WAIT:
+                    self._note_answer()
                     raise
                 away_since = away_since or time.monotonic()
                 failures += 1
                 await self._wait(failures, max(away_since, self._last_answer), error)
             else:
-                self._last_answer = time.monotonic()
+                self._note_answer()
                 return answer
+
+    def _note_answer(self) -> None:
+        self._last_answer = time.monotonic()
+        self._is_missed = False
 
     async def _wait(self, failures: int, since: float, error: EngineError) -> None:
         silent = time.monotonic() - since
@@ -93,6 +115,9 @@ class PatientEngine:
                 f"the engine has not answered for {silent:.0f} s: {error}",
                 "what is done is kept; bring it back and run the same command again",
             ) from error
+        if silent > TELL_AFTER and not self._is_missed:
+            self._is_missed = True
+            self._warn(f"the engine is away and waited for, {self._patience:.0f} s at most: {error}")
         await asyncio.sleep(pause_after(failures, random.random()))  # noqa: S311 - jitter, not a secret
 
 
@@ -103,23 +128,35 @@ class SupervisedEngine:
 
     Args:
         start: makes a running engine. Called here, and for each restart from the event loop's own thread, which it
-            may hold up for minutes: some engines' processes live only as long as the thread that made them.
-        restarts: how often a dead engine may be started again.
+            may hold up for minutes: some engines' processes live only as long as the thread that made them. Ctrl-C
+            breaks it off.
+        restarts: how often a dead engine may be started again, starts that fail included.
         patience: seconds without any answer after which an unavailable engine is given up.
         admit: looks at every engine that was started, before it gets any question. An engine that dies of it is
             started again like any other; any other error of it ends the work.
+        warn: tells the user of deaths, of starts that fail, and of an engine that has been away for a while.
+
+    Raises:
+        EngineError: the engine does not start. The first time it is not tried again: no memory is about to be freed,
+            and a mistake in the configuration should show at once.
     """
 
     def __init__(
-        self, start: Callable[[], Engine], restarts: int, patience: float = PATIENCE, admit: Admit | None = None
+        self,
+        start: Callable[[], Engine],
+        restarts: int,
+        patience: float = PATIENCE,
+        admit: Admit | None = None,
+        warn: Warn = _say_nothing,
     ) -> None:
         self._start = start
         self._restarts_left = restarts
         self._patience = patience
         self._admit = admit
+        self._warn = warn
         self._turn = asyncio.Lock()
         self._failure: Exception | None = None
-        self._engine = PatientEngine(start(), patience)
+        self._engine = self._start_engine()
         self._admitted = admit is None
         self.restarts = 0
         self.before_restart: Callable[[], None] = lambda: None
@@ -139,7 +176,7 @@ class SupervisedEngine:
         """Wait until the engine is admitted.
 
         Raises:
-            EngineError: it died too often.
+            EngineError: it died too often, or does not start again.
             ImageNetThinkError: it was not admitted, whatever the reason.
         """
         await self._admitted_engine()
@@ -149,7 +186,7 @@ class SupervisedEngine:
 
         Raises:
             RequestRefusedError: the engine will never answer this one.
-            EngineError: the engine stayed away, or died too often.
+            EngineError: the engine stayed away, died too often, or does not start again.
             ImageNetThinkError: an engine that was started again was not admitted.
         """
         return await self._ask(lambda engine: engine.complete(request))
@@ -172,7 +209,7 @@ class SupervisedEngine:
             try:
                 return await question(engine)
             except EngineError as error:
-                if not _is_death(error):
+                if policy_of(error) is not ErrorPolicy.RESTART:
                     raise
                 async with self._alone():
                     if self._engine is engine:  # no other request met the same death first
@@ -184,7 +221,7 @@ class SupervisedEngine:
                 try:
                     await self._admit_engine()
                 except EngineError as error:
-                    if not _is_death(error):
+                    if policy_of(error) is not ErrorPolicy.RESTART:
                         raise
                     await self._restart(error)
             return self._engine
@@ -207,19 +244,45 @@ class SupervisedEngine:
                 raise
 
     async def _restart(self, error: EngineError) -> None:
-        if self._restarts_left == 0:
-            raise EngineError(
-                f"the engine died again after {self.restarts} restart(s): {error}",
-                "what is done is kept; mend the cause and run the same command again",
-            ) from error
-        self._restarts_left -= 1
-        self.restarts += 1
-        await self._engine.close()
-        self._admitted = False
-        self.before_restart()
-        self._engine = PatientEngine(self._start(), self._patience)
+        """Start another engine. A start that fails is tried again, within the same bound."""
+        failed = 0
+        while self._restarts_left:
+            self._restarts_left -= 1
+            self.restarts += 1
+            what = "does not start again" if failed else "died"
+            self._warn(f"the engine {what}; restart {self.restarts}, {self._restarts_left} left: {error}")
+            if failed:
+                pause = pause_after(failed, random.random(), FIRST_PAUSE_OF_STARTS)  # noqa: S311 - jitter, not a secret
+                await asyncio.sleep(pause)
+            await self._engine.close()
+            self._admitted = False
+            self.before_restart()
+            try:
+                self._engine = self._start_engine()
+            except EngineError as failure:
+                failed, error = failed + 1, failure
+            else:
+                return
+        tried = f"does not start again, tried {failed} time(s)"
+        raise EngineError(
+            f"the engine {tried if failed else f'died again after {self.restarts} restart(s)'}: {error}",
+            "what is done is kept; mend the cause and run the same command again",
+        ) from error
+
+    def _start_engine(self) -> PatientEngine:
+        with _broken_off_by_interrupts():
+            return PatientEngine(self._start(), self._patience, self._warn)
 
 
-def _is_death(error: EngineError) -> bool:
-    policy = ERROR_POLICIES.get(type(error))
-    return policy is not None and policy.restart
+@contextlib.contextmanager
+def _broken_off_by_interrupts() -> Iterator[None]:
+    """Let Ctrl-C work at once. asyncio keeps it back until the event loop's next turn, minutes away."""
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)

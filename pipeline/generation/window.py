@@ -19,7 +19,12 @@ async def roll_window(
 
     Returns:
         Seconds in which a place was open and no item was ready: how long the engine starved.
+
+    Raises:
+        ValueError: a window without a place would wait for ever.
     """
+    if size < 1:
+        raise ValueError(f"{size} requests in flight are none: an engine's concurrency is 1 at least")
     places = asyncio.Semaphore(size)
     starved = 0.0
     async with asyncio.TaskGroup() as group:

@@ -12,8 +12,16 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @contextlib.contextmanager
-def serve_hub(*, missing: set[str] | None = None, gated: set[str] | None = None) -> Iterator[str]:
-    """Run a hub that knows every model but those named, and yield its address."""
+def serve_hub(
+    *, missing: set[str] | None = None, gated: set[str] | None = None, barred: set[str] | None = None
+) -> Iterator[str]:
+    """Run a hub that knows every model but those named, and yield its address.
+
+    Args:
+        missing: answered as models that do not exist.
+        gated: answered as models whose terms were not accepted.
+        barred: answered as with a token that is no longer valid.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -22,6 +30,9 @@ def serve_hub(*, missing: set[str] | None = None, gated: set[str] | None = None)
                 self._answer(401, {"error": "Repository not found"}, {"X-Error-Code": "RepoNotFound"})
             elif model in (gated or ()):
                 self._answer(403, {"error": "Access to model is restricted"}, {"X-Error-Code": "GatedRepo"})
+            elif model in (barred or ()):
+                reason = "Invalid credentials in Authorization header"
+                self._answer(401, {"error": reason}, {"X-Error-Message": reason})
             else:
                 self._answer(200, {"id": model, "modelId": model, "sha": COMMIT, "siblings": [], "tags": []}, {})
 

@@ -67,11 +67,14 @@ def test_the_last_line_is_the_only_one_that_tells_of_the_end() -> None:
     ]
 
 
-def test_what_looks_like_markup_is_shown_as_it_is() -> None:
-    on = console(terminal=False)
-    with Lines(on).task("[red]screen", None, "images") as task:
+@pytest.mark.parametrize("kind", [Bars, Lines])
+def test_what_looks_like_markup_is_shown_as_it_is(kind: type[Bars | Lines]) -> None:
+    on = console(terminal=kind is Bars)
+    with kind(on).task("[red]screen", None, "images") as task:
         task.advance()
+        task.describe("[/tmp] ok")
     assert "[red]screen" in written(on)
+    assert "[/tmp] ok" in written(on)
 
 
 @pytest.mark.parametrize("kind", [Bars, Lines])

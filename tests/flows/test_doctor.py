@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from flows.doctor import diagnose
 from schemas.config import BuildConfig
 from schemas.engines import CustomEngine, PixelsEngine
 from schemas.errors import ConfigError
-from tests.flows.conftest import environment
+from tests.flows.conftest import command_line, environment
 from tests.pipeline.doctor.world import make_config
 from tests.pipeline.sources.synthetic import make_collection
 
@@ -24,7 +25,7 @@ PIXELS = PixelsEngine(kind="pixels")
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "80")
 
 
 @pytest.fixture
@@ -56,6 +57,8 @@ def test_a_fault_has_its_mark_and_under_it_the_remedy(
     (number,) = [number for number, line in enumerate(lines) if line.startswith("✗ source")]
     assert "nowhere does not exist" in lines[number]
     assert lines[number + 1].strip().startswith("→ set source.path")
+    # whole, though the terminal that it does not go to is narrow
+    assert lines[number + 1].strip().endswith("or to one uncompressed tar of either")
     assert lines[-1].startswith("1 fault(s)")
 
 
@@ -89,7 +92,24 @@ def test_what_looks_like_markup_is_shown_as_it_is(tmp_path: Path, capsys: pytest
     folder = tmp_path / "[red]images[/red]"
     config = make_config(folder, CustomEngine(kind="custom", factory="no.such:factory", options={}))
     diagnose(config, None, engine=False, as_json=False)
-    assert str(folder) in capsys.readouterr().out.replace("\n", "").replace(" ", "")
+    assert str(folder) in capsys.readouterr().out
+
+
+def test_a_reader_that_goes_away_does_not_count_as_being_stopped(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        command_line("doctor"),
+        cwd=tmp_path,
+        env=environment() | {"HF_HUB_OFFLINE": "1"},
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_nothing_heavy_is_imported_without_a_trial(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pipeline import stages
 from pipeline.progress import Silent
 from schemas.errors import ConfigError, EngineError, RunDirectoryError
 from schemas.loading import load_config
+from tests.fakes.openai_server import FakeServer
 from tests.pipeline.sources.synthetic import make_collection
 
 TEACHERS = ["glm-4.1v-9b-thinking", "kimi-vl-a3b-thinking-2506"]
@@ -108,6 +109,19 @@ def test_another_kind_of_engine_can_be_tuned_and_the_configured_one_is_never_sta
     select(path)
     run(path, engine="pixels")
     assert f"{TEACHERS[0]} on pixels" in capsys.readouterr().out
+
+
+def test_servers_are_tuned_by_the_requests_that_each_of_them_gets(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FakeServer("slow/0.02") as first, FakeServer("slow/0.02") as second:
+        path = write_config(source, tmp_path, {"kind": "openai", "base_urls": [first.url, second.url]})
+        select(path)
+        run(path, concurrency="4")
+        assert max(first.most_in_flight, second.most_in_flight) <= 2
+    said = capsys.readouterr().out
+    assert "    kind: openai\n    requests_per_server: 2\n" in said
+    assert "GPU hours times each server's GPUs" in said
 
 
 def test_when_no_pair_is_accepted_the_choice_says_what_it_goes_by(

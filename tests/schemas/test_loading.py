@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.config import BuildConfig
-from schemas.engines import VllmEngine
+from schemas.engines import OpenAIEngine, VllmEngine
 from schemas.errors import ConfigError
 from schemas.loading import dump_config, load_config, parse_config
 
@@ -118,6 +118,29 @@ def test_a_mistake_is_named_with_its_key_path_what_was_given_and_what_is_allowed
             'engine.base_urls[0]: "localhost:8000" was given; a URL such as http://127.0.0.1:8000/v1 is needed',
         ),
         *(
+            (
+                f"[{{name: a, engine: {{kind: openai, base_urls: ['{url}']}}}}]",
+                f'engine.base_urls[0]: "{url}" was given; a URL such as http://127.0.0.1:8000/v1 is needed',
+            )
+            for url in (
+                *("gpu:8000", "ftp://gpu/v1", "http://", "http://:8000/v1", "http:///v1", "http://gpu node/v1"),
+                *("http://gpu:99999/v1", "http://gpu:x/v1", "http://[::1/v1", "http://a..b/v1"),
+            )
+        ),
+        (
+            "[{name: a, engine: {kind: vllm, engine_args: {seed: 1, dtype: float32}}}]",
+            "c.yaml: teachers[0].engine.engine_args: dtype is a setting of its own: engine.dtype",
+        ),
+        *(
+            (
+                f"[{{name: a, engine: {{kind: vllm, engine_args: {{{argument}: lab/other}}}}}}]",
+                f"teachers[0].engine.engine_args: {argument} cannot be set: engine.model and engine.revision decide it",
+            )
+            for argument in ("trust_remote_code", "code_revision", "tokenizer", "tokenizer_revision", "hf_config_path")
+        ),
+        ("[{name: a, engine: {kind: vllm, model: ''}}]", 'teachers[0].engine.model: "" was given; string should have'),
+        ("[{name: a, engine: {kind: vllm, revision: ''}}]", 'teachers[0].engine.revision: "" was given; string should'),
+        *(
             (f"[{{name: a, engine: {{kind: custom, factory: '{factory}'}}}}]", "teachers[0].engine.factory: ")
             for factory in (".a:b", "a.:b", "a..b:c", "1:b", "a", ":b")
         ),
@@ -135,6 +158,9 @@ def test_mistakes_in_the_list_of_teachers_name_the_teacher(teachers: str, messag
     "engine",
     [
         "{kind: openai, base_urls: ['http://me:hunter2@gpu/v1']}",
+        "{kind: openai, base_urls: ['http://gpu/v1?api_key=hunter2']}",
+        "{kind: openai, base_urls: ['http://gpu/v1#hunter2']}",
+        "{kind: vllm, engine_args: {hf_token: hunter2}}",
         "{kind: openai, base_urls: ['http://gpu/v1'], api_key_env: hunter2}",
         "{kind: openai, base_urls: ['http://gpu/v1'], api_key: hunter2}",
     ],
@@ -144,6 +170,14 @@ def test_what_may_be_a_secret_is_never_shown(engine: str) -> None:
         parse_config(f"source: {{path: x}}\nteachers: [{{name: a, engine: {engine}}}]", "c.yaml")
     assert "teachers[0].engine." in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8000/v1", "https://gpu-1.lab_2.example./v1", "http://[::1]:8000/v1"])
+def test_a_server_is_named_by_host_or_address(url: str) -> None:
+    engine = f"{{kind: openai, base_urls: ['{url}']}}"
+    config = parse_config(f"source: {{path: x}}\nteachers: [{{name: a, engine: {engine}}}]", "c.yaml")
+    assert isinstance(config.teachers[0].engine, OpenAIEngine)
+    assert config.teachers[0].engine.base_urls == (url,)
 
 
 def test_a_checkpoint_beside_the_file_is_found_from_anywhere(tmp_path: Path) -> None:

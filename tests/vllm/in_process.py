@@ -4,36 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from pipeline.engines.vllm.tiny import CPU_ENGINE_ARGS
 from pipeline.teachers import GRAMMARS
 
 
 @contextlib.contextmanager
 def load(checkpoint: Path, grammar: str) -> Iterator[Any]:
     """One at a time: a second engine beside it would share its process groups."""
-    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
-    from vllm import LLM  # noqa: PLC0415 - takes seconds, and only where it is installed
-    from vllm.distributed import cleanup_dist_env_and_memory  # noqa: PLC0415 - the same
-
     opening, closing = GRAMMARS[grammar].think
-    llm = LLM(
-        str(checkpoint),
-        dtype="float32",
-        max_model_len=1024,
-        max_num_seqs=16,
-        enforce_eager=True,
-        kv_cache_memory_bytes=64 << 20,
-        limit_mm_per_prompt={"image": 1} | ({"video": 0} if grammar == "glm-4.1v" else {}),
-        trust_remote_code=grammar == "kimi-vl",
-        reasoning_config={"reasoning_start_str": opening, "reasoning_end_str": closing},
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+        from vllm import LLM  # noqa: PLC0415 - takes seconds, and only where it is installed
+        from vllm.distributed import cleanup_dist_env_and_memory  # noqa: PLC0415 - the same
+
+        llm = LLM(
+            str(checkpoint),
+            dtype="float32",
+            max_model_len=1024,
+            max_num_seqs=16,
+            kv_cache_memory_bytes=64 << 20,
+            limit_mm_per_prompt={"image": 1} | ({"video": 0} if grammar == "glm-4.1v" else {}),
+            trust_remote_code=grammar == "kimi-vl",
+            reasoning_config={"reasoning_start_str": opening, "reasoning_end_str": closing},
+            **CPU_ENGINE_ARGS,
+        )
     try:
         yield llm
     finally:
@@ -41,7 +43,6 @@ def load(checkpoint: Path, grammar: str) -> Iterator[Any]:
         del llm
         cleanup_dist_env_and_memory()
         gc.collect()
-        del os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"]
 
 
 def ask(llm: Any, pictures: Sequence[Image.Image], sampling: Any) -> list[Any]:

@@ -14,22 +14,13 @@ ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.vllm
 
-PROGRAM = """
-import sys
-from pathlib import Path
-from flows.doctor import diagnose
-from schemas.loading import load_config
-config = load_config(Path(sys.argv[1])) if sys.argv[1:] else None
-sys.exit(not diagnose(config, None, engine=True, as_json=True))
-"""
-
 Findings = dict[str, dict[str, str]]
 
 
-def examine(*arguments: Path, **variables: str) -> Findings:
-    """Examine this machine in a process of its own; what was found, by what was looked at."""
+def examine(*arguments: str | Path, **variables: str) -> Findings:
+    """Examine this machine as its user does; what was found, by what was looked at."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+        [sys.executable, "-m", "flows.cli", "doctor", "--engine", "--json", *map(str, arguments)],
         cwd=ROOT,
         env=os.environ | {"HF_HUB_OFFLINE": "1"} | variables,
         capture_output=True,
@@ -44,9 +35,15 @@ def examine(*arguments: Path, **variables: str) -> Findings:
 
 
 @pytest.fixture(scope="module")
-def found() -> Findings:
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where transformers keeps copies of remote code."""
+    return tmp_path_factory.mktemp("modules")
+
+
+@pytest.fixture(scope="module")
+def found(modules: Path) -> Findings:
     """With both teachers tried."""
-    return examine()
+    return examine(HF_MODULES_CACHE=str(modules))
 
 
 @pytest.mark.parametrize("teacher", ["glm-4.1v-9b-thinking", "kimi-vl-a3b-thinking-2506"])
@@ -58,6 +55,12 @@ def test_a_trial_asks_the_real_engine_about_sixteen_pictures(found: Findings, te
     assert "one seed one text" in trial["detail"]
 
 
+def test_every_trial_leaves_the_same_copy_of_remote_code_behind(found: Findings, modules: Path) -> None:
+    assert found
+    copies = [path.name for path in (modules / "transformers_modules").iterdir() if path.is_dir()]
+    assert copies == ["trial_hyphen_kimi_hyphen_vl_hyphen_a3b_hyphen_thinking_hyphen_2506"]
+
+
 def test_this_installation_fits_and_has_our_plugins(found: Findings) -> None:
     assert found["glm-4.1v-9b-thinking"]["detail"].startswith("fits")
     assert found["plugins"]["level"] == "ok"
@@ -67,7 +70,7 @@ def test_a_trial_that_does_not_start_is_a_fault_with_its_reason(tmp_path: Path) 
     """Kimi's own code imports names that transformers no longer has; our plugin gives them back."""
     config = tmp_path / "build.yaml"
     config.write_text("source: {path: .}\nteachers: [{name: kimi-vl-a3b-thinking-2506, engine: {kind: vllm}}]\n")
-    found = examine(config, VLLM_PLUGINS="die_with_parent")
+    found = examine("--config", config, VLLM_PLUGINS="die_with_parent")
     assert found["plugins"]["level"] == "fault"
     trial = found["kimi-vl-a3b-thinking-2506 trial"]
     assert trial["level"] == "fault"

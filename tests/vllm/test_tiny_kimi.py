@@ -30,6 +30,14 @@ def test_the_text_depends_on_the_picture_and_pictures_cost_few_tokens(llm: Any) 
     assert max(len(reply.prompt_token_ids) for reply in replies) <= 140
 
 
+def test_a_text_does_not_depend_on_its_place_in_the_batch(llm: Any) -> None:
+    from vllm import SamplingParams  # noqa: PLC0415 - not in the core installation
+
+    greedy = SamplingParams(max_tokens=32, temperature=0)
+    alone = [list(ask(llm, [each], greedy)[0].outputs[0].token_ids) for each in PICTURES]
+    assert [list(reply.outputs[0].token_ids) for reply in ask(llm, PICTURES, greedy)] == alone
+
+
 def test_a_script_is_said_word_for_word_unless_a_thinking_budget_cuts_in(
     llm: Any, tiny_kimi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

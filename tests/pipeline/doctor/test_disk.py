@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -84,6 +85,41 @@ def test_a_place_that_cannot_be_written_is_a_fault() -> None:
     finding = find(examine_run_directory(None, Path("/proc/run")), "file system")
     assert finding.level is Level.FAULT
     assert finding.detail.startswith("/proc (proc): cannot be written")
+
+
+@pytest.mark.parametrize("place", ["file", "file/run", "nowhere/run"])
+@pytest.mark.parametrize("with_config", [True, False])
+def test_a_file_in_the_way_is_a_fault(tmp_path: Path, config: BuildConfig, place: str, *, with_config: bool) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "nowhere").symlink_to(tmp_path / "nothing")
+    (finding,) = examine_run_directory(config if with_config else None, tmp_path / place)
+    assert finding.level is Level.FAULT
+    assert f"{tmp_path / place.partition('/')[0]}: is no folder" in finding.detail
+
+
+def test_a_tilde_is_a_name_like_any_other_as_it_is_to_a_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: BuildConfig
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for place in ("~/run", "~nobody-of-this-name/run"):
+        assert str(tmp_path) in find(examine_run_directory(config, Path(place)), "file system").detail
+
+
+def test_files_that_go_while_a_run_is_at_work_do_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: BuildConfig
+) -> None:
+    run = open_run(tmp_path / "run", config)
+    (run.path / "part.tmp").write_bytes(bytes(10))
+    (run.path / "gone.tmp").touch()
+    lstat = Path.lstat
+
+    def lose(path: Path) -> os.stat_result:
+        if path.name == "gone.tmp":
+            path.unlink()
+        return lstat(path)
+
+    monkeypatch.setattr(Path, "lstat", lose)
+    assert find(examine_run_directory(config, run.path), WHAT).level is Level.OK
 
 
 def test_a_place_in_memory_is_a_warning() -> None:

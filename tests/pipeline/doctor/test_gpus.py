@@ -171,7 +171,6 @@ def test_the_weights_are_spread_over_tensor_parallel_gpus(programs: Path) -> Non
         (EIGHT[:2], {"tensor_parallel_size": 2, "data_parallel_size": 2}, "asks for 4 GPUs, 2 are here"),
         ([nvidia_smi.gpu(0, free=20_000)], {}, "19.5 GiB free, and the engine takes 126.4 GiB"),
         ([nvidia_smi.gpu(0, total=16_384, free=16_300)], {}, "19.2 GiB of weights do not fit into 14.4 GiB"),
-        ([nvidia_smi.gpu(0, name="Tesla T4", cap="7.5")], {}, "Tesla T4 does not know bfloat16"),
     ],
 )
 def test_a_teacher_that_does_not_fit_is_a_fault_for_its_build_alone(
@@ -183,6 +182,24 @@ def test_a_teacher_that_does_not_fit_is_a_fault_for_its_build_alone(
     assert said in finding.detail
     assert finding.remedy
     assert find(examine(on_vllm(required=False, **settings)), FIT).level is Level.WARNING
+
+
+@pytest.mark.parametrize(
+    ("dtype", "levels"),
+    [
+        ("auto", [Level.OK, Level.WARNING]),
+        ("bfloat16", [Level.OK, Level.FAULT]),
+        ("float16", [Level.OK]),
+        ("float32", [Level.OK]),
+    ],
+)
+def test_a_gpu_without_bfloat16_is_a_fault_only_where_that_is_demanded(
+    programs: Path, dtype: str, levels: list[Level]
+) -> None:
+    nvidia_smi.install(programs, [nvidia_smi.gpu(0, name="Quadro RTX 8000", total=49_152, free=49_000, cap="7.5")])
+    findings = [finding for finding in examine(on_vllm(dtype=dtype)) if finding.what == FIT]
+    assert [finding.level for finding in findings] == levels
+    assert all("Quadro RTX 8000 does not know bfloat16" in finding.detail for finding in findings[1:])
 
 
 def test_an_occupied_gpu_that_the_engine_does_not_use_does_not_matter(programs: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import close_session, constants
 
 from pipeline.doctor.cases import AnyEngine, Case
 from pipeline.doctor.finding import Finding, Level
@@ -20,6 +20,7 @@ from tests.pipeline.doctor.world import GLM, KIMI, find, on_vllm
 
 MODEL = load_teacher(GLM).model
 WEIGHTS = f"{GLM} weights"
+NORMALISING = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
 NOBODY = "http://127.0.0.1:9"
 """Nothing listens there: the port of the discard service."""
 
@@ -49,6 +50,7 @@ def fill(cache: Path, names: Sequence[str] = ("a", "b"), *, commit: str = COMMIT
     (snapshot / "config.json").write_text("{}")
     index = {"weight_map": {"layer.0": "a.safetensors", "layer.1": "b.safetensors", "layer.2": "b.safetensors"}}
     (snapshot / "model.safetensors.index.json").write_text(json.dumps(index))
+    (snapshot / "preprocessor_config.json").write_text(json.dumps(NORMALISING))
     for name in names:
         (snapshot / f"{name}.safetensors").write_bytes(bytes(2**20))
     return snapshot
@@ -103,6 +105,19 @@ def test_weights_that_cannot_be_had_are_a_fault_only_for_a_build() -> None:
     assert find(examine(on_vllm(required=False)), WEIGHTS).level is Level.WARNING
 
 
+@pytest.mark.parametrize("proxy", ["ftp://127.0.0.1:9", "socks5://127.0.0.1:9"])
+def test_a_proxy_that_cannot_be_used_is_no_traceback(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    close_session()  # its client reads the environment once
+    try:
+        finding = find(examine(on_vllm()), "hub")
+    finally:
+        close_session()
+    assert finding.level is Level.WARNING
+    assert "proxy" in finding.detail
+    assert "HTTPS_PROXY" in finding.remedy
+
+
 def test_offline_mode_is_named_and_the_hub_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve_hub() as address:
         monkeypatch.setattr(constants, "ENDPOINT", address)
@@ -112,12 +127,12 @@ def test_offline_mode_is_named_and_the_hub_is_not_asked(monkeypatch: pytest.Monk
     assert find(findings, WEIGHTS).level is Level.FAULT
 
 
-@pytest.mark.parametrize(("kind", "said"), [("missing", "no such model"), ("gated", "accepted its terms")])
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("missing", "no such model"), ("gated", "accepted its terms"), ("barred", "answers 401 Unauthorized")],
+)
 def test_a_model_that_the_hub_refuses_is_a_fault(monkeypatch: pytest.MonkeyPatch, kind: str, said: str) -> None:
-    refused = {MODEL}
-    with serve_hub(
-        missing=refused if kind == "missing" else None, gated=refused if kind == "gated" else None
-    ) as address:
+    with serve_hub(**{kind: {MODEL}}) as address:
         monkeypatch.setattr(constants, "ENDPOINT", address)
         findings = examine(on_vllm(), on_vllm(KIMI))
     assert find(findings, WEIGHTS).level is Level.FAULT
@@ -142,9 +157,11 @@ def test_a_disk_without_room_for_the_weights_is_a_fault(tmp_path: Path) -> None:
     assert "to download" in finding.detail
 
 
-def test_a_folder_with_a_checkpoint_needs_neither_cache_nor_hub(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["model.safetensors", "of-another-name.safetensors"])
+def test_a_folder_with_a_checkpoint_needs_neither_cache_nor_hub(tmp_path: Path, name: str) -> None:
     (tmp_path / "config.json").write_text("{}")
-    (tmp_path / "model.safetensors").write_bytes(bytes(2**20))
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(NORMALISING))
+    (tmp_path / name).write_bytes(bytes(2**20))
     (finding,) = examine(on_vllm(model=str(tmp_path)))
     assert finding.level is Level.OK
 
@@ -156,6 +173,36 @@ def test_a_folder_without_a_whole_checkpoint_is_a_fault(tmp_path: Path, files: l
     (finding,) = examine(on_vllm(model=str(tmp_path)))
     assert finding.level is Level.FAULT
     assert str(tmp_path) in finding.detail
+
+
+def test_a_folder_that_lacks_a_file_of_its_index_is_a_fault(cache: Path) -> None:
+    folder = fill(cache, ["a"])
+    (finding,) = examine(on_vllm(model=str(folder)))
+    assert finding.level is Level.FAULT
+    assert finding.detail == f"{folder} holds no b.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("preprocessor_config.json", "{}", True),
+        ("preprocessor_config.json", '{"image_mean": [0.5, 0.5, 0.5]}', True),
+        ("preprocessor_config.json", '{"image_mean": [0.5], "image_std": [0.5], "do_normalize": false}', True),
+        ("preprocessor_config.json", "[", True),
+        ("preprocessor_config.json", '{"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}', False),
+        ("processor_config.json", '{"image_processor": {"do_normalize": true}}', False),
+    ],
+)
+def test_pictures_that_vllm_would_show_raw_are_a_fault(cache: Path, name: str, content: str, *, said: bool) -> None:
+    folder = fill(cache)
+    (folder / "preprocessor_config.json").unlink()
+    (folder / name).write_text(content)
+    for case in (on_vllm(), on_vllm(model=str(folder))):
+        faults = [finding.what for finding in examine(case) if finding.level is Level.FAULT]
+        assert faults == ([f"{GLM} pictures"] if said else [])
+    by_itself = on_vllm(model=str(folder), engine_args={"mm_device_do_normalize": False})
+    assert [finding.level for finding in examine(by_itself)] == [Level.OK]
+    assert f"{KIMI} pictures" not in [finding.what for finding in examine(on_vllm(KIMI, model=str(folder)))]
 
 
 def test_remote_code_without_a_commit_is_a_fault_and_todays_commit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,6 +111,7 @@ def test_another_projects_plugin_of_the_same_name_is_not_ours(installed: Install
         (",".join(PLUGINS), Level.OK),
         (f"{','.join(PLUGINS)},other", Level.OK),
         ("other", Level.FAULT),
+        ("other,die_with_parent", Level.FAULT),
         ("", Level.FAULT),
     ],
 )
@@ -119,4 +120,9 @@ def test_plugins_that_vllm_is_told_to_leave_out_are_a_fault(
 ) -> None:
     install(installed)
     monkeypatch.setenv("VLLM_PLUGINS", allowed)
-    assert find(examine_packages([on_vllm()]), "plugins").level is level
+    finding = find(examine_packages([on_vllm()]), "plugins")
+    assert finding.level is level
+    if level is Level.FAULT:
+        # what the user wants of other plugins is kept
+        wanted = {name for name in allowed.split(",") if name}
+        assert set(finding.remedy.partition("VLLM_PLUGINS=")[2].split(",")) == wanted | set(PLUGINS)

@@ -58,6 +58,15 @@ def test_a_folder_is_known_by_what_it_holds(folder: Path) -> None:
     assert resolve_checkpoint(configure(folder), GLM).revision != first.revision
 
 
+def test_what_tools_keep_beside_a_checkpoint_does_not_make_it_another(folder: Path) -> None:
+    first = resolve_checkpoint(configure(folder), GLM)
+    notes = folder / ".cache" / "huggingface" / "download"
+    notes.mkdir(parents=True)
+    (notes / "config.json.metadata").write_text("etag and time of this download")
+    (folder / ".gitattributes").write_text("*.safetensors filter=lfs")
+    assert resolve_checkpoint(configure(folder), GLM) == first
+
+
 def test_a_folder_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"holds no config\.json; name a folder with a whole checkpoint"):
         resolve_checkpoint(configure(tmp_path), GLM)

@@ -35,3 +35,9 @@ def test_options_that_the_factory_does_not_know_are_named() -> None:
     config = CustomEngine(kind="custom", factory="tests.fakes.scripted_engine:create", options={"speed": 3})
     with pytest.raises(ConfigError, match="speed"):
         create_engine(config, TEACHER)
+
+
+@pytest.mark.parametrize("factory", ["builtins:dict", "pipeline.teachers:PARSER_VERSION"])
+def test_what_cannot_be_called_with_teacher_and_renderer_is_no_factory(factory: str) -> None:
+    with pytest.raises(ConfigError, match=f"engine factory {factory}: .* is called with the teacher"):
+        create_engine(CustomEngine(kind="custom", factory=factory), TEACHER)

@@ -9,8 +9,11 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+from pipeline.engines.vllm.plugins import mend_moonshot_imports
 
 ROOT = Path(__file__).parents[3]
 
@@ -90,6 +93,17 @@ def test_a_child_that_does_not_ask_lives_on(tmp_path: Path) -> None:
     lives_on = is_running(child)
     os.kill(child, signal.SIGKILL)
     assert lives_on
+
+
+def test_a_transformers_that_has_lost_more_still_serves_other_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    transformers = ModuleType("transformers")
+    transformers.processing_utils = ModuleType("processing_utils")  # type: ignore[attr-defined]
+    for name in [name for name in sys.modules if name.startswith("transformers.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "transformers", transformers)
+    mend_moonshot_imports()
+    keep_order = transformers.processing_utils._validate_images_text_input_order
+    assert keep_order("picture", "text") == ("picture", "text")
 
 
 ALONE = """

@@ -137,7 +137,7 @@ def test_an_engine_s_warnings_are_said_once_however_often_it_starts(
     progress = NotedProgress()
     script = {"default": ["ok"], ids[5]: ["die"]}
     generate_pairs(make_job(selected, tmp_path, progress=progress, script=script, warnings=["revision not pinned"]))
-    assert progress.warnings == ["revision not pinned"]
+    assert progress.warnings.count("revision not pinned") == 1
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from itertools import islice
+import dataclasses
+from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,11 @@ class Listening:
         await self.engine.close()
 
 
+def rename(picture: Prepared, image_id: str) -> Prepared:
+    ref = picture.selected.ref.model_copy(update={"image_id": image_id})
+    return dataclasses.replace(picture, selected=picture.selected.model_copy(update={"ref": ref}))
+
+
 def test_a_sound_engine_passes(selected: Path) -> None:
     report = Canaries(selected, {"default": ["ok"]}).run(agree="exact", min_ok=1.0)
     assert report == CanaryReport(asked=4, compared=4, exact=4, ok=4)
@@ -118,6 +124,13 @@ def test_as_many_texts_must_be_valid_as_configured(min_ok: float, passes: bool, 
         assert canaries.run(min_ok=min_ok).ok == 2
     else:
         assert "2 of 4 texts are valid pairs (" in canaries.fault(min_ok=min_ok)
+
+
+def test_exactly_the_share_that_is_configured_is_enough(selected: Path) -> None:
+    names = [f"n01440764_{number}" for number in range(1001, 1026)]
+    canaries = Canaries(selected, {"default": ["unclosed_think"], **{name: ["ok"] for name in names[:7]}})
+    canaries.pictures = [rename(picture, name) for picture, name in zip(cycle(canaries.pictures), names, strict=False)]
+    assert canaries.run(min_ok=0.28).ok == 7  # of 25; in floats, 0.28 times 25 is a little more
 
 
 def test_a_picture_that_is_refused_is_compared_with_none(selected: Path, ids: list[str]) -> None:

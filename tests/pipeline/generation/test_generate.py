@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from pipeline.engines import EngineReply, EngineRequest
 from pipeline.generation import generate_pairs, read_results
 from pipeline.generation.retries import LADDER
 from prompts import read_prompt
 from schemas.completion import PairStatus, Rung
-from schemas.errors import EngineError, RunDirectoryError, SourceError
+from schemas.errors import EngineError, RequestRefusedError, RunDirectoryError, SourceError
 from schemas.identity import request_seed
 from tests.fakes import scripted_engine
 from tests.fakes.noted_progress import NotedProgress
@@ -103,9 +105,13 @@ def test_unavailability_costs_no_attempt(selected: Path, ids: list[str], tmp_pat
 def test_a_dead_engine_is_started_again_and_what_was_in_flight_is_asked_again(
     selected: Path, ids: list[str], tmp_path: Path
 ) -> None:
-    report = generate_pairs(make_job(selected, tmp_path, script={ids[4]: ["die"], "default": ["ok"]}))
+    progress = NotedProgress()
+    script = {ids[4]: ["die"], "default": ["ok"]}
+    report = generate_pairs(make_job(selected, tmp_path, progress=progress, script=script))
     assert report is not None
     assert (report.statuses, report.restarts) == ({"ok": 12}, 1)
+    (warning,) = progress.warnings
+    assert warning.endswith(f"the scripted engine died of {ids[4]}")
     assert {row.attempt for row in rows(tmp_path)} == {1}
 
 
@@ -225,6 +231,36 @@ def test_what_is_done_is_on_disk_before_another_engine_is_started(
     generate_pairs(make_job(selected, tmp_path, config))
     assert ON_DISK == [0, 7]
     assert Counter(row.image_id for row in rows(tmp_path)) == Counter(ids)
+
+
+def create_interrupted(*_: object) -> ScriptedEngine:
+    """An engine whose user has had enough while it starts."""
+    signal.raise_signal(signal.SIGINT)
+    raise AssertionError("the start went on")
+
+
+def test_an_interrupt_breaks_off_the_start_of_an_engine(selected: Path, tmp_path: Path) -> None:
+    handler = signal.getsignal(signal.SIGINT)
+    config = configure(selected / "source", factory=f"{__name__}:create_interrupted")
+    with pytest.raises(KeyboardInterrupt):
+        generate_pairs(make_job(selected, tmp_path, config))
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+class Unspeakable(ScriptedEngine):
+    """Refuses and stops with words that UTF-8 cannot hold."""
+
+    async def complete(self, request: EngineRequest) -> EngineReply:
+        if request.request_id.startswith("n02"):
+            raise RequestRefusedError("half a pair: \ud83d")
+        return dataclasses.replace(await super().complete(request), stop_reason="half a pair: \ud83d")
+
+
+def test_words_that_utf8_cannot_hold_cost_no_part_of_the_ledger(selected: Path, ids: list[str], tmp_path: Path) -> None:
+    generate_pairs(make_job(selected, tmp_path, configure(selected / "source", factory=f"{__name__}:Unspeakable")))
+    written = rows(tmp_path)
+    assert {row.image_id for row in written} == set(ids)
+    assert {row.error or row.stop_reason for row in written} == {r"half a pair: \ud83d"}
 
 
 def test_the_start_of_an_engine_is_told_before_its_work(selected: Path, tmp_path: Path) -> None:

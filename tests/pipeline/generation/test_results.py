@@ -128,6 +128,15 @@ def test_a_doubled_attempt_with_one_bad_text_gives_the_good_one(tmp_path: Path) 
     assert [row.text for row in ledger.accepted()] == [GOOD]
 
 
+def test_what_another_worker_writes_meanwhile_is_left_for_the_next_reading(tmp_path: Path) -> None:
+    ledger = results(tmp_path, [[completion("n00000001_1", 1)]])
+    assert ledger.accepted_ids() == {"n00000001_1"}
+    late = [completion("n00000001_2", 1), completion("n00000001_1", 2)]
+    write_rows(ledger_directory(tmp_path, TEACHER.name, FINGERPRINT) / "part-late.parquet", late, Completion)
+    assert [row.image_id for row in ledger.accepted()] == ["n00000001_1"]
+    assert ledger.count_rungs().asked.total() == 1
+
+
 def test_raising_max_tokens_asks_the_truncated_again_and_keeps_the_finished(tmp_path: Path) -> None:
     rows = [completion("n00000001_1", n, GOOD[:20], FinishReason.LENGTH, max_tokens=100) for n in (1, 2, 3, 4)]
     parts = [[*rows, completion("n00000001_2", 1, max_tokens=100)]]

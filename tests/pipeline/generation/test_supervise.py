@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from pipeline.engines.base import Engine, EngineInfo, EngineReply, EngineRequest
-from pipeline.generation.retries import LONGEST_PAUSE, pause_after
+from pipeline.generation.retries import FIRST_PAUSE_OF_STARTS, LONGEST_PAUSE, pause_after
 from pipeline.generation.supervise import PatientEngine, SupervisedEngine
 from schemas.completion import FinishReason
-from schemas.errors import EngineDiedError, EngineError, EngineUnavailableError, RequestRefusedError
+from schemas.errors import ConfigError, EngineDiedError, EngineError, EngineUnavailableError, RequestRefusedError
 from schemas.teacher import Sampling
 
 SAMPLING = Sampling(temperature=1.0, top_p=1.0, top_k=-1, repetition_penalty=1.0, max_tokens=10)
@@ -195,25 +195,101 @@ def test_an_engine_that_is_not_admitted_ends_the_work_of_all_and_none_is_started
     assert [engine.closed for engine in starts.engines] == [1, 1]
 
 
-def test_an_engine_that_does_not_start_again_is_tried_once_for_all_requests() -> None:
-    starts = Starts()
+class Refusals(Starts):
+    """The same, but the second start and some after it fail."""
 
-    def start() -> FaultyEngine:
-        if starts.engines:
-            starts.engines.append(starts.engines[0])
-            raise EngineError("no memory is left on the GPU")
-        return starts()
+    def __init__(self, error: Exception, times: int) -> None:
+        super().__init__()
+        self.error = error
+        self.times = times
+        self.tried = 0
 
-    async def run() -> list[EngineReply | BaseException]:
-        supervised = SupervisedEngine(start, 3)
+    def __call__(self) -> FaultyEngine:
+        self.tried += 1
+        if 1 < self.tried <= 1 + self.times:
+            raise self.error
+        return super().__call__()
+
+    async def ask(self, restarts: int, warn: Callable[[str], None] = lambda _: None) -> set[str]:
+        """What eight questions at once come to."""
+        supervised = SupervisedEngine(self, restarts, warn=warn)
         questions = (supervised.complete(request(str(n))) for n in range(8))
         answers = await asyncio.gather(*questions, return_exceptions=True)
         await supervised.close()
-        return answers
+        return {answer.text if isinstance(answer, EngineReply) else str(answer) for answer in answers}
 
-    assert {str(answer) for answer in asyncio.run(run())} == {"no memory is left on the GPU"}
-    assert len(starts.engines) == 2
+
+def test_a_restart_that_fails_is_tried_again_after_a_growing_pause(pauses: list[float]) -> None:
+    starts = Refusals(EngineError("no memory is left on the GPU"), times=3)
+    assert asyncio.run(starts.ask(restarts=4)) == {"text"}
+    assert starts.tried == 5
+    first, second, third = (pause for pause in pauses if pause)
+    assert FIRST_PAUSE_OF_STARTS / 2 < first < second < third <= LONGEST_PAUSE
+    assert [engine.closed for engine in starts.engines] == [1, 1]
+
+
+def test_restarts_that_fail_are_bounded_for_all_requests_together(pauses: list[float]) -> None:
+    starts = Refusals(EngineError("no memory is left on the GPU"), times=10**9)
+    (said,) = asyncio.run(starts.ask(restarts=3))
+    assert said.startswith(
+        "the engine does not start again, tried 3 time(s): no memory is left on the GPU; what is done"
+    )
+    assert starts.tried == 4
+    assert len([pause for pause in pauses if pause]) == 2
     assert starts.engines[0].closed == 1
+
+
+def test_a_restart_that_fails_for_a_mistake_in_the_configuration_is_not_tried_again(pauses: list[float]) -> None:
+    starts = Refusals(ConfigError("no such argument"), times=1)
+    assert asyncio.run(starts.ask(restarts=3)) == {"no such argument"}
+    assert starts.tried == 2
+    assert not any(pauses)
+
+
+def test_an_engine_that_does_not_start_at_all_is_not_tried_again() -> None:
+    starts = Refusals(EngineError("no memory is left on the GPU"), times=10**9)
+    starts.tried = 1
+    with pytest.raises(EngineError, match="no memory is left"):
+        asyncio.run(starts.ask(restarts=3))
+    assert starts.tried == 2
+
+
+def test_the_user_hears_why_an_engine_is_started_again(pauses: list[float]) -> None:
+    del pauses
+    said: list[str] = []
+    asyncio.run(Refusals(EngineError("no memory is left on the GPU"), times=1).ask(2, said.append))
+    assert said == [
+        "the engine died; restart 1, 1 left: gone",
+        "the engine does not start again; restart 2, 0 left: no memory is left on the GPU",
+    ]
+
+
+def test_the_user_hears_once_of_an_engine_that_has_been_away_for_a_while(
+    pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del pauses
+    said: list[str] = []
+    engine = PatientEngine(FaultyEngine(fail(EngineUnavailableError("connection refused"), 5)), 1800, said.append)
+    asyncio.run(engine.complete(request()))
+    assert said == []
+    monkeypatch.setattr("pipeline.generation.supervise.TELL_AFTER", 0.0)
+    engine = PatientEngine(FaultyEngine(fail(EngineUnavailableError("connection refused"), 5)), 1800, said.append)
+    asyncio.run(engine.complete(request()))
+    assert said == ["the engine is away and waited for, 1800 s at most: connection refused"]
+
+
+def test_an_engine_s_own_kinds_of_errors_are_treated_as_what_they_derive_from(pauses: list[float]) -> None:
+    del pauses
+
+    class DriverLostError(EngineDiedError):
+        pass
+
+    class RateLimitError(EngineUnavailableError):
+        pass
+
+    deaths = iter([fail(DriverLostError("gone"), 10**9), fail(RateLimitError("slow down"), 2)])
+    supervised = SupervisedEngine(lambda: FaultyEngine(next(deaths)), 1)
+    assert asyncio.run(supervised.complete(request())) == REPLY
 
 
 def test_an_engine_that_dies_as_it_is_looked_at_is_started_again_but_not_for_ever() -> None:

@@ -109,6 +109,14 @@ def test_the_first_failure_cancels_the_others_and_is_raised() -> None:
     assert 0 in cancelled
 
 
+def test_a_window_without_a_place_is_refused_and_does_not_wait_for_ever() -> None:
+    async def work(item: int) -> None:
+        pass
+
+    with pytest.raises(ValueError, match="0 requests in flight"):
+        asyncio.run(asyncio.wait_for(roll_window(feed(1), work, 0), 10))
+
+
 def test_waiting_for_an_item_with_an_open_place_counts_as_starving() -> None:
     async def slow_next(state: list[int] = [0, 0, 0]) -> int | None:  # noqa: B006 - the items left to give
         if not state:
