@@ -14,7 +14,7 @@ from pipeline.generation.results import Standing
 from pipeline.generation.supervise import SupervisedEngine
 from pipeline.teachers import PARSER_VERSION
 from schemas.completion import Completion, FinishReason, Rung, ThinkingAnswer
-from schemas.errors import RequestRefusedError
+from schemas.errors import EngineError, RequestRefusedError
 
 _REFUSED = EngineReply("", FinishReason.ERROR, None, completion_tokens=0)
 
@@ -27,7 +27,7 @@ class Yield:
     completion_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asker:
     """Everything that is the same for all requests of one teacher in one run."""
 
@@ -36,7 +36,11 @@ class Asker:
     max_attempts: int
     engine: SupervisedEngine
     ledger: LedgerWriter
+    most_refusals: int
+    """Refused requests without a single answer among them that stop the run."""
     gains: Yield = field(default_factory=Yield)
+    _refused: list[Completion] = field(default_factory=list)
+    """Since the last answer; not yet in the ledger, where a refusal is final."""
 
     async def climb(self, image: Prepared, standing: Standing) -> None:
         """Ask about one image until a valid pair is in the ledger or its attempts are used up.
@@ -48,10 +52,29 @@ class Asker:
         ladder = self.questions.setup.ladder
         while standing.is_pending(self.max_attempts):
             completion = await self._ask(image, standing.last_attempt + 1, ladder[standing.attempts_spent])
-            self.ledger.add(completion)
+            self._write(completion)
             standing.note(completion.attempt, completion.status, counts=True)
             self.gains.statuses[completion.status] += 1
             self.gains.completion_tokens += completion.completion_tokens
+
+    def settle(self) -> None:
+        """Write down the refusals that nothing was answered after; for a run that came to its end."""
+        for completion in self._refused:
+            self.ledger.add(completion)
+        self._refused.clear()
+
+    def _write(self, completion: Completion) -> None:
+        if completion.error is None:
+            self.settle()
+            self.ledger.add(completion)
+            return
+        self._refused.append(completion)
+        if len(self._refused) >= self.most_refusals:
+            raise EngineError(
+                f"{completion.teacher}: the engine refused {len(self._refused)} requests and answered none meanwhile, "
+                f"the last because: {completion.error}",
+                "none of them counts; mend the cause and run the same command again",
+            )
 
     async def _ask(self, image: Prepared, attempt: int, rung: Rung) -> Completion:
         setup, request = self.questions.setup, self.questions.pose(image, attempt, rung)

@@ -16,6 +16,7 @@ from pipeline.generation.ledger import LedgerWriter, ledger_directory
 from pipeline.generation.prepare import Preparation, Prepared
 from pipeline.generation.questions import Questions
 from pipeline.generation.results import Standing
+from pipeline.generation.retries import FEWEST_REFUSALS
 from pipeline.generation.setup import TeacherSetup, claim_identity, read_results
 from pipeline.generation.supervise import SupervisedEngine
 from pipeline.generation.window import first_cause, roll_window
@@ -133,12 +134,14 @@ async def ask_pending(
     directory = ledger_directory(job.ledger, setup.name, fingerprint)
     writer = LedgerWriter(directory, settings.part_rows, settings.part_seconds)
     engine.before_restart = writer.flush
-    asker = Asker(job.questions, fingerprint, settings.max_attempts, engine, writer)
+    size = settings.max_concurrency or engine.concurrency
+    most_refusals = max(FEWEST_REFUSALS, size)
+    asker = Asker(job.questions, fingerprint, settings.max_attempts, engine, writer, most_refusals)
     began = time.monotonic()
     with job.progress.task(f"generate {setup.name}", missing, "images") as task:
         async with writer.rolling():
-            size = settings.max_concurrency or engine.concurrency
             starved = await _ask_all(job, standings, asker, task, size)
+            asker.settle()
     return _report(asker, time.monotonic() - began, starved)
 
 

@@ -20,6 +20,9 @@ BUDGET_SHARE = 0.75
 
 _EXTENSIONS = frozenset({Rung.REPETITION_PENALTY, Rung.FORCED_CLOSE})
 
+FEWEST_REFUSALS = 32
+"""So many refusals in a row, and at least a whole window of them, are the engine's fault and not the images'."""
+
 FINAL: frozenset[PairStatus] = frozenset({PairStatus.OK, PairStatus.REFUSED})
 """Statuses after which a teacher is not asked again; all others go to the next rung, until the attempts are used up."""
 

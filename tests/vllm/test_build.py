@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,6 +30,8 @@ pytestmark = pytest.mark.vllm
 
 SEED = 7
 CLASSES = ["n01440764", "n02123045", "n07920052"]
+HUB_NAME = "tests/tiny-glm"
+COMMIT = "0123456789abcdef" * 2 + "01234567"
 IMAGES = collection_ids(CLASSES, 8)
 PARALLEL = 2
 PART_ROWS = 3
@@ -56,12 +59,22 @@ def write_texts(folder: Path, checkpoints: dict[str, Path]) -> Path:
     return path
 
 
+def put_into_cache(checkpoint: Path, cache: Path) -> None:
+    """Lay a checkpoint down where the hub's client would: what is asked for without a revision is its ``main``."""
+    repository = cache / f"models--{HUB_NAME.replace('/', '--')}"
+    shutil.copytree(checkpoint, repository / "snapshots" / COMMIT)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(COMMIT)
+
+
 def write_config(folder: Path, checkpoints: dict[str, Path]) -> Path:
     make_collection(folder / "images", "tars", CLASSES, 8)
     teachers = [
         {
             "name": teacher,
-            "engine": vllm_settings(checkpoint).model_dump(mode="json", exclude_none=True),
+            "engine": vllm_settings(Path(HUB_NAME) if teacher == GLM else checkpoint).model_dump(
+                mode="json", exclude_none=True
+            ),
             "sampling": {"max_tokens": 600},
         }
         for teacher, checkpoint in checkpoints.items()
@@ -94,10 +107,16 @@ def wait_for_rows(build: subprocess.Popen[str], run_dir: Path, teacher: str, cou
 def test_a_build_that_is_killed_goes_on_to_a_verified_dataset(tiny_glm: Path, tiny_kimi: Path, tmp_path: Path) -> None:
     checkpoints = {GLM: tiny_glm, KIMI: tiny_kimi}
     config, run_dir = write_config(tmp_path, checkpoints), tmp_path / "run"
-    script = write_texts(tmp_path, checkpoints)
+    put_into_cache(tiny_glm, tmp_path / "cache")
+    command = [sys.executable, "-m", "flows.cli", "build", str(config), "--run-dir", str(run_dir)]
+    environment = {
+        VARIABLE: str(write_texts(tmp_path, checkpoints)),
+        "HF_HUB_CACHE": str(tmp_path / "cache"),
+        "HF_HUB_OFFLINE": "1",
+    }
     build = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "build", str(config), "--run-dir", str(run_dir)],
-        env=os.environ | {VARIABLE: str(script)},
+        command,
+        env=os.environ | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -113,15 +132,11 @@ def test_a_build_that_is_killed_goes_on_to_a_verified_dataset(tiny_glm: Path, ti
     assert PART_ROWS < len(kept) < len(IMAGES)
 
     done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", "build", str(config), "--run-dir", str(run_dir)],
-        env=os.environ | {VARIABLE: str(script)},
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
+        command, env=os.environ | environment, capture_output=True, text=True, timeout=400, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
+    assert f"{HUB_NAME}: revision not pinned; this run uses commit {COMMIT}" in done.stderr.replace("\n", " ")
     report = verify_dataset(run_dir / "dataset", Silent())
     assert not report.faults
     for teacher, checkpoint in checkpoints.items():
@@ -131,8 +146,12 @@ def test_a_build_that_is_killed_goes_on_to_a_verified_dataset(tiny_glm: Path, ti
         texts = choose_texts(teacher)
         for row in rows:
             assert row["raw"].decode() == texts[row["seed"]]
-            assert (row["engine"], row["model"], row["dtype"]) == ("vllm", checkpoint.name, "float32")
-            assert row["revision"].startswith("local-")
+            assert (row["engine"], row["dtype"]) == ("vllm", "float32")
+            if teacher == GLM:
+                assert (row["model"], row["revision"]) == (HUB_NAME, COMMIT)
+            else:
+                assert row["model"] == checkpoint.name
+                assert row["revision"].startswith("local-")
             assert {"vllm", "transformers", "torch", "device"} <= dict(row["versions"]).keys()
             assert row["completion_tokens"] > row["thinking_tokens"] > row["answer_tokens"] > 0
     # what the ledger held when the build was killed was not asked again

@@ -186,9 +186,8 @@ def test_a_request_that_cannot_be_answered_fails_alone_with_its_reason(loop: Loo
     assert "\n" not in str(refused)
 
 
+@pytest.mark.parametrize("loop", [GLM], indirect=True)
 def test_a_picture_that_the_processor_rejects_is_refused_for_good(loop: Loop) -> None:
-    if loop.teacher.name == KIMI:
-        pytest.skip("Kimi's processor takes every shape")
     with pytest.raises(RequestRefusedError, match="aspect ratio"):
         loop.ask(FREE, image=picture(6000, 20, 1))
     assert loop.parse(loop.ask(0)).status is PairStatus.OK

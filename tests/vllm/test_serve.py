@@ -10,13 +10,12 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
 from pipeline.engines import SourceFile, create_engine
 from pipeline.engines.base import Engine, EngineReply, EngineRequest
@@ -126,50 +125,47 @@ def test_a_server_with_a_key_tells_nothing_without_it(servers: dict[str, Serving
         urllib.request.urlopen(page)
 
 
-def test_prompt_and_greedy_text_are_those_of_the_engine_in_process(
-    serving: tuple[str, Serving], tiny_glm: Path, tiny_kimi: Path
-) -> None:
-    from vllm import SamplingParams  # noqa: PLC0415 - only where it is installed
+PHOTOGRAPHS = [synthetic_photograph(f"n01440764_{number}", size=(320, 250)) for number in range(3)]
+NO_FILES: Sequence[SourceFile | None] = [None] * len(PHOTOGRAPHS)
 
-    teacher, server = serving
-    photographs = [synthetic_photograph(f"n01440764_{number}", size=(320, 250)) for number in range(3)]
-    pictures: list[Image.Image] = [open_picture(data).image for data in photographs]
-    served_folder = server.errors.parent  # what the server was told that it may read
-    paths = [served_folder / f"a picture {teacher} {number}.jpg" for number in range(3)]
-    for path, data in zip(paths, photographs, strict=True):
-        path.write_bytes(data)
-    greedy = SamplingParams(
-        temperature=0,
-        max_tokens=24,
-        skip_special_tokens=False,
-        include_stop_str_in_output=True,
-        spaces_between_special_tokens=False,
-        seed=FREE[0],
-    )
-    with load(tiny_glm if teacher == GLM else tiny_kimi, load_teacher(teacher).grammar) as llm:
-        # one by one: on CPUs vLLM's mixtures of experts answer otherwise in a batch
-        outputs = [ask(llm, [each], greedy)[0] for each in pictures]
-        expected = [
-            (len(output.prompt_token_ids), output.outputs[0].text, len(output.outputs[0].token_ids))
-            for output in outputs
+
+def describe(served: tuple[str, Serving], files: Sequence[SourceFile | None], **changes: Any) -> list[tuple[Any, ...]]:
+    """Tokens of the prompt, greedy text and its tokens for each photograph, asked one after the other."""
+
+    async def ask_each(engine: Engine) -> list[EngineReply]:
+        pictures = [open_picture(data).image for data in PHOTOGRAPHS]
+        return [
+            await engine.complete(request(served[0], FREE[0], temperature=0.0, max_tokens=24, image=image, source=file))
+            for image, file in zip(pictures, files, strict=True)
         ]
 
-    def answers(local_media: bool, files: list[SourceFile | None]) -> list[tuple[Any, ...]]:
-        async def ask_each(engine: Engine) -> list[EngineReply]:
-            questions = [
-                request(teacher, FREE[0], temperature=0.0, max_tokens=24, image=image, source=file)
-                for image, file in zip(pictures, files, strict=True)
-            ]
-            return [await engine.complete(question) for question in questions]
+    replies = run(served, ask_each, **changes)
+    return [(reply.prompt_tokens, reply.text, reply.completion_tokens) for reply in replies]
 
-        replies = run(serving, ask_each, local_media=local_media)
-        return [(reply.prompt_tokens, reply.text, reply.completion_tokens) for reply in replies]
 
-    files: list[SourceFile | None] = [SourceFile(data, path) for data, path in zip(photographs, paths, strict=True)]
-    assert answers(local_media=False, files=[None] * 3) == expected
-    assert answers(local_media=False, files=files) == expected
-    assert answers(local_media=True, files=files) == expected
-    assert len({text for _, text, _ in expected}) == 3
+def test_a_picture_is_the_same_to_the_model_however_it_travels(serving: tuple[str, Serving]) -> None:
+    readable = serving[1].errors.parent  # what the server was told that it may read
+    files = [SourceFile(data, readable / f"50% of {number}.jpg") for number, data in enumerate(PHOTOGRAPHS)]
+    for file in files:
+        assert file.path is not None
+        file.path.write_bytes(file.data)
+    pixels = describe(serving, NO_FILES)
+    assert len({text for _, text, _ in pixels}) == 3
+    assert describe(serving, files) == pixels
+    assert describe(serving, files, local_media=True) == pixels
+
+
+def test_prompt_and_greedy_text_are_those_of_vllm_in_process(servers: dict[str, Serving], tiny_glm: Path) -> None:
+    """With GLM alone: on CPUs vLLM's mixture of experts answers a request otherwise in another process or batch."""
+    from vllm import SamplingParams  # noqa: PLC0415 - only where it is installed
+
+    greedy = SamplingParams(
+        temperature=0, max_tokens=24, skip_special_tokens=False, include_stop_str_in_output=True, seed=FREE[0]
+    )
+    with load(tiny_glm, load_teacher(GLM).grammar) as llm:
+        outputs = ask(llm, [open_picture(data).image for data in PHOTOGRAPHS], greedy)
+    expected = [(len(it.prompt_token_ids), it.outputs[0].text, len(it.outputs[0].token_ids)) for it in outputs]
+    assert describe((GLM, servers[GLM]), NO_FILES) == expected
 
 
 def test_the_text_keeps_its_markers_and_the_same_seed_gives_the_same_text(serving: tuple[str, Serving]) -> None:

@@ -23,7 +23,7 @@ Read = Callable[[dict[str, Any], Address], Content]
 COMPLETIONS = "chat/completions"
 TOKENIZE = "tokenize"
 
-MOST_FAILURES = 4
+MOST_FAILURES = 5
 """How often a request may break servers that are well before and after, until it is refused."""
 
 MOST_REFUSALS = 8

@@ -50,7 +50,7 @@ def start(config: VllmEngine, teacher: TeacherSpec, grammar: Grammar) -> Engine:
 
 
 class _InterruptedError(BaseException):
-    """Ctrl-C, by a name that vLLM does not catch: it swallows ``KeyboardInterrupt`` while it waits for its processes."""
+    """Ctrl-C, by a name that vLLM lets through: it swallows ``KeyboardInterrupt`` while it waits for its processes."""
 
 
 @contextlib.contextmanager

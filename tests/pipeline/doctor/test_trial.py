@@ -51,6 +51,17 @@ def test_without_vllm_there_is_nothing_to_try() -> None:
     assert "imagenet-think[gpu]" in finding.remedy
 
 
+def test_a_package_that_cannot_be_imported_is_told_by_the_root_of_it(installed: Installation) -> None:
+    for package in ("vllm", "tokenizers"):
+        installed.add(package, "1.0")
+    (installed.folder / "tokenizers" / "__init__.py").write_text(
+        "raise ImportError('are the requirements right?') from RuntimeError('no operator nms')"
+    )
+    finding = find(try_engines([on_vllm()], Silent()), f"{GLM} trial")
+    assert finding.level is Level.FAULT
+    assert finding.detail == "a small checkpoint cannot be built: RuntimeError: no operator nms"
+
+
 def test_a_broken_installation_is_a_fault_and_no_traceback(installed: Installation) -> None:
     for package in ("vllm", "tokenizers", "transformers"):
         installed.add(package, "1.0")

@@ -95,6 +95,28 @@ def test_a_refused_request_fails_alone_with_its_reason(selected: Path, ids: list
     assert row.error == f"{ids[5]}: the prompt is longer than the context"
 
 
+def test_an_engine_that_refuses_everything_stops_the_run_and_settles_no_image(
+    selected: Path, ids: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.generation.generate.FEWEST_REFUSALS", 6)
+    answered, refused = {ids[0]: ["ok"], "default": ["refuse"]}, {"default": ["refuse"]}
+    for script in (answered, refused):
+        with pytest.raises(EngineError, match=r"refused 6 requests and answered none .* longer than the context"):
+            generate_pairs(make_job(selected, tmp_path, script=script, concurrency=1))
+        assert {row.image_id for row in rows(tmp_path)} == {ids[0]}
+    generate_pairs(make_job(selected, tmp_path))
+    assert [row.status for row in rows(tmp_path)] == [PairStatus.OK] * len(ids)
+
+
+def test_refusals_count_once_something_was_answered_or_all_was_asked(
+    selected: Path, ids: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.generation.generate.FEWEST_REFUSALS", 6)
+    script = {"default": ["refuse"], ids[4]: ["ok"], ids[8]: ["ok"]}
+    generate_pairs(make_job(selected, tmp_path, script=script, concurrency=1))
+    assert len(rows(tmp_path)) == len(ids)
+
+
 def test_unavailability_costs_no_attempt(selected: Path, ids: list[str], tmp_path: Path) -> None:
     report = generate_pairs(make_job(selected, tmp_path, script={ids[2]: ["unavailable*1"], "default": ["ok"]}))
     assert report is not None

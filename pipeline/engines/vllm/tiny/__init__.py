@@ -56,5 +56,11 @@ def build_tiny(grammar: str, directory: Path, seed: int = 0) -> Path:
     try:
         BUILDERS[grammar](directory, seed)
     except ImportError as error:
-        raise ConfigError(f"a small checkpoint cannot be built: {error}", "install vLLM: docs/engines.md") from error
+        root: BaseException = error
+        while root.__cause__ is not None:
+            root = root.__cause__  # transformers only says that one of its modules cannot be imported
+        raise ConfigError(
+            f"a small checkpoint cannot be built: {type(root).__name__}: {root}",
+            "install vLLM, torch and torchvision of one build (docs/engines.md)",
+        ) from error
     return directory
