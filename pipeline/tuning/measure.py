@@ -177,4 +177,3 @@ def _summarise(report: GenerationReport, attempts: list[Attempt], concurrency: i
         tokens_deviation=rates.deviation(costs),
         longest_seconds=max(rates.seconds_by_image(attempts)),
     )
-
