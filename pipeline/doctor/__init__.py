@@ -11,7 +11,7 @@ from pipeline.doctor.disk import examine_run_directory
 from pipeline.doctor.finding import Finding, Level
 from pipeline.doctor.gpus import examine_gpus
 from pipeline.doctor.machine import examine_machine
-from pipeline.doctor.models import examine_models
+from pipeline.doctor.models import bytes_to_come, examine_models
 from pipeline.doctor.packages import examine_packages
 from pipeline.doctor.servers import examine_servers
 from pipeline.doctor.trial import try_engines
@@ -51,6 +51,6 @@ def examine(
     yield from examine_servers(cases)
     if config is not None:
         yield from examine_build(config, cases)
-    yield from examine_run_directory(config, run_dir)
+    yield from examine_run_directory(config, run_dir, bytes_to_come(cases, run_dir) if run_dir else 0)
     if engine:
         yield from try_engines(cases, progress or Silent())

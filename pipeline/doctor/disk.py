@@ -62,8 +62,14 @@ class Estimate:
         )
 
 
-def examine_run_directory(config: BuildConfig | None, path: Path | None) -> Iterator[Finding]:
-    """Look at where a run is to lie, and compare it with what the build needs."""
+def examine_run_directory(config: BuildConfig | None, path: Path | None, weights: int = 0) -> Iterator[Finding]:
+    """Look at where a run is to lie, and compare it with what the build needs.
+
+    Args:
+        config: the build.
+        path: its run directory.
+        weights: bytes that are still to be downloaded onto the same disk.
+    """
     if path is None:
         if config is not None:
             yield ok("run directory", f"needs {_estimate(config, None)}; --run-dir says whether it is there")
@@ -80,7 +86,7 @@ def examine_run_directory(config: BuildConfig | None, path: Path | None) -> Iter
     folder = nearest_folder(path)
     yield _judge_file_system(folder)
     try:
-        yield _judge_room(path, folder, _estimate(config, run) if config else None)
+        yield _judge_room(path, folder, _estimate(config, run) if config else None, weights)
     except RunDirectoryError as error:
         yield refusal("run directory", error)
 
@@ -134,13 +140,15 @@ def _judge_file_system(folder: Path) -> Finding:
     return ok("file system", f"{folder}: {kind}, with locks, renames and syncs")
 
 
-def _judge_room(path: Path, folder: Path, estimate: Estimate | None) -> Finding:
+def _judge_room(path: Path, folder: Path, estimate: Estimate | None, weights: int) -> Finding:
     free = free_bytes(folder)
     if estimate is None:
         return ok("run directory", f"{gib(free)} free")
     done = _written(path)
     detail = f"{gib(free)} free" + (f", {gib(done)} written" if done else "") + f"; needs {estimate}"
-    if free + done < estimate.bytes:
+    if weights:
+        detail += f"; and {gib(weights)} of weights are to be downloaded onto the same disk"
+    if free + done < estimate.bytes + weights:
         return fault("run directory", detail, "make room, choose another --run-dir, or lower selection.images")
     return ok("run directory", detail)
 

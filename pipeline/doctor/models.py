@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.doctor.cases import AnyEngine, Case, lacked_by, on
-from pipeline.doctor.disk import free_bytes, is_writable
+from pipeline.doctor.disk import free_bytes, is_writable, nearest_folder
 from pipeline.doctor.finding import Finding, gib, ok, warning
 from pipeline.engines.checkpoint import is_folder, named_model
 from schemas.engines import VllmEngine
@@ -67,15 +67,12 @@ def examine_models(cases: Sequence[Case[AnyEngine]]) -> Iterator[Finding]:
     """Look for the weights of each teacher on vLLM: in a folder, in the cache, at the hub."""
     from huggingface_hub import constants  # noqa: PLC0415 - takes its time, and only models need it
 
-    models = on(VllmEngine, cases)
-    cache = Path(constants.HF_HUB_CACHE)
-    wanted = []
-    for case in models:
-        model, revision = named_model(case.engine, case.spec)
+    for case in on(VllmEngine, cases):
+        model, _ = named_model(case.engine, case.spec)
         if is_folder(model):
             yield from _judge_folder(case, Path(model).expanduser())
-        else:
-            wanted.append(_look_up(case, model, revision, cache))
+    cache = Path(constants.HF_HUB_CACHE)
+    wanted = _look_up(cases, cache)
     if not wanted:
         return
     absent = [weights for weights in wanted if not weights.is_complete]
@@ -88,6 +85,16 @@ def examine_models(cases: Sequence[Case[AnyEngine]]) -> Iterator[Finding]:
         if weights.is_complete:
             yield from _judge_normalisation(weights.case, weights.files)
         yield from _judge_pin(weights, commits[weights.model])
+
+
+def bytes_to_come(cases: Sequence[Case[AnyEngine]], path: Path) -> int:
+    """Bytes of weights that are still to be downloaded onto the disk that holds, or will hold, a path."""
+    from huggingface_hub import constants  # noqa: PLC0415 - takes its time, and only models need it
+
+    cache = Path(constants.HF_HUB_CACHE)
+    if nearest_folder(cache).stat().st_dev != nearest_folder(path).stat().st_dev:
+        return 0
+    return sum(weights.missing for weights in _look_up(cases, cache))
 
 
 class _Hub:
@@ -214,8 +221,17 @@ def _judge_pin(weights: _Weights, commit: str | None) -> Iterator[Finding]:
         yield warning(what, f"{weights.model}: no commit is named", f"set engine.revision, so that it stays{today}")
 
 
-def _look_up(case: Case[VllmEngine], model: str, revision: str | None, cache: Path) -> _Weights:
-    """Find a model's weights in the cache."""
+def _look_up(cases: Sequence[Case[AnyEngine]], cache: Path) -> list[_Weights]:
+    """Find in the cache what the hub's models of all cases have there."""
+    named = [(case, *named_model(case.engine, case.spec)) for case in on(VllmEngine, cases)]
+    return [
+        _Weights(case, model, revision, _take_stock(_finder(model, revision, cache), _UNNAMED))
+        for case, model, revision in named
+        if not is_folder(model)
+    ]
+
+
+def _finder(model: str, revision: str | None, cache: Path) -> Find:
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - takes its time, and only models need it
     from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
 
@@ -226,7 +242,7 @@ def _look_up(case: Case[VllmEngine], model: str, revision: str | None, cache: Pa
             return None
         return Path(path) if isinstance(path, str) else None
 
-    return _Weights(case, model, revision, _take_stock(find, _UNNAMED))
+    return find
 
 
 def _take_stock(find: Find, unnamed: Sequence[str]) -> _Files:

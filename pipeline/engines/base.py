@@ -51,6 +51,8 @@ class EngineReply:
     prompt_tokens: int | None = None
     forced_close: bool = False
     """A thinking budget ended the thinking, not the model."""
+    split: tuple[int, int] | None = None
+    """Tokens of the thinking and after it, its two markers left out; ``None`` where the engine cannot tell."""
 
 
 @dataclass(frozen=True, slots=True)

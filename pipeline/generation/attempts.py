@@ -86,7 +86,7 @@ class Asker:
             reply, error = _REFUSED, str(refusal)
         seconds = time.monotonic() - clock
         parsed = setup.parse(reply.text, reply.finish_reason)
-        thinking_tokens, answer_tokens = await self._count_tokens(parsed)
+        thinking_tokens, answer_tokens = reply.split or await self._count_tokens(parsed)
         info = self.engine.info
         return Completion(
             image_id=image.selected.ref.image_id,

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import signal
-import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from pipeline.engines.base import Engine, EngineInfo, EngineReply, EngineRequest
@@ -128,8 +126,7 @@ class SupervisedEngine:
 
     Args:
         start: makes a running engine. Called here, and for each restart from the event loop's own thread, which it
-            may hold up for minutes: some engines' processes live only as long as the thread that made them. Ctrl-C
-            breaks it off.
+            may hold up for minutes: some engines' processes live only as long as the thread that made them.
         restarts: how often a dead engine may be started again, starts that fail included.
         patience: seconds without any answer after which an unavailable engine is given up.
         admit: looks at every engine that was started, before it gets any question. An engine that dies of it is
@@ -270,19 +267,4 @@ class SupervisedEngine:
         ) from error
 
     def _start_engine(self) -> PatientEngine:
-        with _broken_off_by_interrupts():
-            return PatientEngine(self._start(), self._patience, self._warn)
-
-
-@contextlib.contextmanager
-def _broken_off_by_interrupts() -> Iterator[None]:
-    """Let Ctrl-C work at once. asyncio keeps it back until the event loop's next turn, minutes away."""
-    handler = signal.getsignal(signal.SIGINT)
-    if not callable(handler) or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
+        return PatientEngine(self._start(), self._patience, self._warn)

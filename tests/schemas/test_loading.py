@@ -188,6 +188,19 @@ def test_a_checkpoint_beside_the_file_is_found_from_anywhere(tmp_path: Path) -> 
     assert engine.model == str(tmp_path / "tiny")
 
 
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [("~nosuchuser/x", "could not determine home directory"), ("./loop", "symlink loop")],
+)
+def test_a_checkpoint_that_can_be_no_place_is_named(tmp_path: Path, model: str, message: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    file = tmp_path / "build.yaml"
+    file.write_text(f"source: {{path: x}}\nteachers: [{{name: a, engine: {{kind: vllm, model: {model}}}}}]")
+    with pytest.raises(ConfigError) as caught:
+        load_config(file)
+    assert str(caught.value).startswith(f'{file}: teachers[0].engine.model: "{model}" was given; {message}')
+
+
 def test_every_mistake_is_named_in_one_go() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_config("seed: -1\nsource: {}", "c.yaml")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from pipeline.engines.base import EngineInfo, EngineReply, EngineRequest
-from pipeline.engines.budget import is_forced
 from pipeline.engines.openai.asking import COMPLETIONS, TOKENIZE, Asker
 from pipeline.engines.openai.identity import Party
 from pipeline.engines.openai.introduction import read_tokens, tokenize_body
 from pipeline.engines.openai.messages import write_request
 from pipeline.engines.openai.replies import Reply, explain_refusal, read_reply
+from pipeline.engines.thinking import is_forced, split_tokens
 from schemas.errors import EngineError, RequestRefusedError
 
 SECONDS_TO_COUNT = 120.0
@@ -77,6 +77,7 @@ class OpenAIClient:
             completion_tokens=await self.count_tokens(reply.text) if tokens is None else tokens,
             prompt_tokens=reply.prompt_tokens,
             forced_close=await self._was_forced(reply, request.thinking_budget),
+            split=self._split(reply),
         )
 
     async def count_tokens(self, text: str) -> int:
@@ -104,6 +105,11 @@ class OpenAIClient:
     async def close(self) -> None:
         """Take back what is in flight; no request may follow."""
         await self._asker.close()
+
+    def _split(self, reply: Reply) -> tuple[int, int] | None:
+        if reply.token_ids is None or self._party.markers is None:
+            return None
+        return split_tokens(reply.token_ids, *self._party.markers)
 
     async def _was_forced(self, reply: Reply, budget: int | None) -> bool:
         if budget is None or not self._party.config.extensions:

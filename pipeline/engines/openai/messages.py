@@ -41,8 +41,7 @@ def write_request(
         body["max_tokens"] = min(body["max_tokens"], context)
     if extensions:
         body |= vllm_fields(request)
-        if request.thinking_budget is not None:
-            body["return_token_ids"] = True
+        body["return_token_ids"] = True  # cheaper than to ask for the length of thinking and answer afterwards
     return json.dumps(body).encode()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import JsonValue
 from vllm import AsyncEngineArgs, RequestOutput, SamplingParams
-from vllm.exceptions import GracefulHTTPError, VLLMError
+from vllm.exceptions import GracefulHTTPError, RetryableRequestError, VLLMError
 from vllm.renderers import ChatParams
 from vllm.renderers.params import TokenizeParams
 from vllm.sampling_params import RepetitionDetectionParams, RequestOutputKind
@@ -21,9 +21,9 @@ from vllm.v1.engine.exceptions import EngineDeadError
 from vllm.v1.metrics.loggers import StatLoggerBase
 
 from pipeline.engines.base import EngineInfo, EngineReply, EngineRequest
-from pipeline.engines.budget import is_forced
 from pipeline.engines.checkpoint import Checkpoint
 from pipeline.engines.sampling import standard_fields, vllm_fields
+from pipeline.engines.thinking import is_forced, split_tokens
 from pipeline.engines.vllm.console import Console
 from pipeline.engines.vllm.failures import explain_death, explain_refusal, explain_start
 from pipeline.engines.vllm.processes import Processes
@@ -107,7 +107,7 @@ class Session:
 
         Raises:
             RequestRefusedError: this request cannot be answered, now or ever.
-            EngineUnavailableError: vLLM's own limits on waiting requests, where the user has set them, are reached.
+            EngineUnavailableError: vLLM says to try again, e.g. where the user has limited how many requests may wait.
             EngineDiedError: the engine is gone.
         """
         self._require_life()
@@ -118,7 +118,7 @@ class Session:
                 output = await self._generate(request)
         except EngineDeadError as error:
             raise self._find_end(error) from error
-        except GracefulHTTPError as error:
+        except (GracefulHTTPError, RetryableRequestError) as error:
             raise EngineUnavailableError(f"{self._name}: {error}") from error
         except (VLLMError, ValueError, RuntimeError) as error:
             if self._llm.errored:
@@ -179,13 +179,15 @@ class Session:
 
     def _reply(self, output: RequestOutput, request: EngineRequest) -> EngineReply:
         answer = output.outputs[0]
+        tokens = list(answer.token_ids)
         return EngineReply(
             text=answer.text,
             finish_reason=FinishReason(str(answer.finish_reason)),
             stop_reason=None if answer.stop_reason is None else str(answer.stop_reason),
-            completion_tokens=len(answer.token_ids),
+            completion_tokens=len(tokens),
             prompt_tokens=len(output.prompt_token_ids or ()),
-            forced_close=is_forced(answer.token_ids, self._opening, self._closing, request.thinking_budget),
+            forced_close=is_forced(tokens, self._opening, self._closing, request.thinking_budget),
+            split=split_tokens(tokens, self._opening, self._closing),
         )
 
     def _encode(self, text: str) -> list[int]:
@@ -221,6 +223,7 @@ class _Beats(StatLoggerBase):  # type: ignore[misc]  # vLLM is no part of the co
         self._pulse = pulse
         self._replica = replica
         self._usage = 0.0
+        pulse.beat(replica, busy=False)
 
     def record(self, scheduler_stats: Any, iteration_stats: Any, *_: Any, **__: Any) -> None:
         # Steps of a long prefill bring no token, but fill the cache; a step that does neither is no progress.

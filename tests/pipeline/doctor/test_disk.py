@@ -49,6 +49,15 @@ def test_too_little_room_is_a_fault(tmp_path: Path) -> None:
     assert "make room" in finding.remedy
 
 
+def test_weights_that_come_onto_the_same_disk_need_room_too(tmp_path: Path) -> None:
+    config = make_config(tmp_path, PIXELS, images=1)
+    free = shutil.disk_usage(tmp_path).free
+    for weights, level in ((0, Level.OK), (free, Level.FAULT)):
+        finding = find(examine_run_directory(config, tmp_path / "run", weights), WHAT)
+        assert finding.level is level
+        assert ("of weights are to be downloaded onto the same disk" in finding.detail) is bool(weights)
+
+
 def test_what_a_run_has_written_counts_as_room(tmp_path: Path) -> None:
     beyond = shutil.disk_usage(tmp_path).free + 500 * 10**9
     config = make_config(tmp_path, PIXELS, images=beyond // 100_000)

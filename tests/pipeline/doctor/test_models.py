@@ -12,7 +12,7 @@ from huggingface_hub import close_session, constants
 
 from pipeline.doctor.cases import AnyEngine, Case
 from pipeline.doctor.finding import Finding, Level
-from pipeline.doctor.models import examine_models
+from pipeline.doctor.models import bytes_to_come, examine_models
 from pipeline.teachers import load_teacher
 from schemas.engines import PixelsEngine
 from tests.fakes.hub import COMMIT, serve_hub
@@ -155,6 +155,14 @@ def test_a_disk_without_room_for_the_weights_is_a_fault(tmp_path: Path) -> None:
     finding = find(examine(Case(spec, case.engine, required=True)), "model cache")
     assert finding.level is Level.FAULT
     assert "to download" in finding.detail
+
+
+def test_what_is_to_come_counts_for_the_caches_own_disk_alone(cache: Path, tmp_path: Path) -> None:
+    cases = [on_vllm(), on_vllm(KIMI), on_vllm(model=str(tmp_path))]
+    assert round(bytes_to_come(cases, tmp_path / "run") / 2**30, 1) == 19.2 + 30.6
+    assert bytes_to_come(cases, Path("/proc/run")) == 0
+    fill(cache)
+    assert round(bytes_to_come(cases, tmp_path / "run") / 2**30, 1) == 30.6
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "of-another-name.safetensors"])

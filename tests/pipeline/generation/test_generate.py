@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
 from collections import Counter
 from pathlib import Path
 
@@ -253,20 +252,6 @@ def test_what_is_done_is_on_disk_before_another_engine_is_started(
     generate_pairs(make_job(selected, tmp_path, config))
     assert ON_DISK == [0, 7]
     assert Counter(row.image_id for row in rows(tmp_path)) == Counter(ids)
-
-
-def create_interrupted(*_: object) -> ScriptedEngine:
-    """An engine whose user has had enough while it starts."""
-    signal.raise_signal(signal.SIGINT)
-    raise AssertionError("the start went on")
-
-
-def test_an_interrupt_breaks_off_the_start_of_an_engine(selected: Path, tmp_path: Path) -> None:
-    handler = signal.getsignal(signal.SIGINT)
-    config = configure(selected / "source", factory=f"{__name__}:create_interrupted")
-    with pytest.raises(KeyboardInterrupt):
-        generate_pairs(make_job(selected, tmp_path, config))
-    assert signal.getsignal(signal.SIGINT) is handler
 
 
 class Unspeakable(ScriptedEngine):

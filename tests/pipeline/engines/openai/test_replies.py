@@ -22,7 +22,7 @@ async def complete(engine: Engine) -> EngineReply:
 def test_text_and_figures_come_back_untouched(serve: Serve) -> None:
     text = " <think>\n◁ \U0001f600 \x00</think>  <answer>b</answer>\n"
     reply = run(complete, serve({"content": text, "usage": {"prompt_tokens": 31, "completion_tokens": 17}}))
-    assert reply == EngineReply(text, FinishReason.STOP, None, completion_tokens=17, prompt_tokens=31)
+    assert reply == EngineReply(text, FinishReason.STOP, None, completion_tokens=17, prompt_tokens=31, split=(3, 8))
 
 
 def test_a_lone_surrogate_survives_to_be_judged_by_the_parser(serve: Serve) -> None:
