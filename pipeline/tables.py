@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -67,9 +68,11 @@ def damage_explained(path: Path) -> Iterator[None]:
     """Turn what a library says of a damaged file of ours into one line with the remedy."""
     try:
         yield
-    except (FileNotFoundError, pa.ArrowInvalid, ValidationError) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError, ValidationError) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
+            raise  # the disk's or the system's; Arrow's own complaints about bytes are an OSError without a number
         raise RunDirectoryError(
-            f"{path}: missing or damaged ({str(error).splitlines()[0]})",
+            f"{path}: missing or damaged ({(str(error).splitlines() or [type(error).__name__])[0]})",
             "move it away and run the same command again",
         ) from error
 

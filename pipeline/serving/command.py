@@ -19,6 +19,9 @@ MIDDLEWARE = "pipeline.engines.vllm.server.ProvenanceMiddleware"
 
 _RESERVED = {
     "--api-key": "set the environment variable VLLM_API_KEY: a command line is for everybody to read",
+    "--hf-token": "set the environment variable HF_TOKEN: a command line is for everybody to read",
+    "--model": "use the option --model of this command, before the --",
+    "--trust-remote-code": "leave it out: teachers that need it have it, at a pinned revision",
     "--reasoning-parser": "leave it out: the texts must be raw",
     "--host": "use the option --host of this command, before the --",
     "--port": "use the option --port of this command, before the --",

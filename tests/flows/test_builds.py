@@ -56,6 +56,8 @@ def start(config: Path, run_dir: Path, verb: str = "build") -> subprocess.Popen[
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # a shell that runs the suite in the background has SIGINT ignored, and children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads run here
     )
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.tables import BATCH_ROWS, TableWriter, read_rows, write_rows
 from schemas.base import Contract
 from schemas.completion import FinishReason
+from schemas.errors import RunDirectoryError
 
 
 class Inner(Contract):
@@ -47,6 +48,23 @@ def test_rows_come_back_equal(tmp_path_factory: pytest.TempPathFactory, rows: li
     path = tmp_path_factory.mktemp("rows") / "rows.parquet"
     assert write_rows(path, rows, Row) == len(rows)
     assert list(read_rows(path, Row)) == rows
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_a_damaged_file_is_one_line_or_does_not_show(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("rows") / "rows.parquet"
+    write_rows(path, [Inner(name="ärger" * number, share=0.5) for number in range(20)], Inner)
+    damaged = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(damaged[: data.draw(st.sampled_from([len(damaged), len(damaged) // 2]))])
+    try:
+        list(read_rows(path, Inner))
+    except RunDirectoryError as error:
+        assert "\n" not in str(error)
 
 
 def test_rows_are_written_and_read_in_batches(tmp_path: Path) -> None:

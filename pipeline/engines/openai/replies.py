@@ -15,6 +15,9 @@ from schemas.errors import EngineError, RequestRefusedError
 
 _LONGEST_REASON = 200
 
+_MOST_TOKENS = 2**31
+"""Beyond any context; a larger count is no count."""
+
 _TOO_LONG = re.compile(r"context length|maximum model length|max_model_len|too long", re.IGNORECASE)
 
 
@@ -86,4 +89,4 @@ def _read_finish(finish: Any, stop: Any) -> tuple[FinishReason, str | None]:
 
 
 def _read_count(value: Any) -> int | None:
-    return value if isinstance(value, int) and value >= 0 else None
+    return value if type(value) is int and 0 <= value <= _MOST_TOKENS else None

@@ -60,7 +60,18 @@ def test_further_flags_come_last_and_so_win() -> None:
 
 
 @pytest.mark.parametrize(
-    "flag", ["--api-key", "--api_key=secret-word", "--reasoning-parser", "--port", "--revision", "--served_model_name"]
+    "flag",
+    [
+        "--api-key",
+        "--api_key=secret-word",
+        "--hf-token",
+        "--model",
+        "--trust-remote-code",
+        "--reasoning-parser",
+        "--port",
+        "--revision",
+        "--served_model_name",
+    ],
 )
 def test_flags_that_would_leak_or_deceive_are_not_passed_on(flag: str) -> None:
     with pytest.raises(ConfigError, match="cannot be passed on") as caught:

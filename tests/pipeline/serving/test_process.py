@@ -65,7 +65,7 @@ def test_a_server_ends_on_request_in_good_order() -> None:
     output = io.BytesIO()
     with start(WITH_MANNERS, output) as server:
         wait_until(output.getvalue)
-        assert server.stop(10.0) == 0
+        assert server.stop(60.0) == 0
 
 
 def test_a_server_that_does_not_listen_is_killed_after_its_grace() -> None:

@@ -20,6 +20,12 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def long_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that failed stays away to the end of the test."""
+    monkeypatch.setattr("pipeline.engines.openai.routing.FIRST_REST", 60.0)
+
+
+@pytest.fixture
 def serve() -> Iterator[Serve]:
     """Start a fake server, stopped at the end of the test."""
     with ExitStack() as stack:

@@ -63,7 +63,7 @@ def request(name: str = "n00000001_1/1", **changes: Any) -> EngineRequest:
     return EngineRequest(**fields)
 
 
-async def persist(question: Callable[[], Coroutine[Any, Any, Answer]], seconds: float = 10.0) -> Answer:
+async def persist(question: Callable[[], Coroutine[Any, Any, Answer]], seconds: float = 60.0) -> Answer:
     """Ask again as long as no server is up, as the supervisor does."""
     async with asyncio.timeout(seconds):
         while True:

@@ -31,7 +31,7 @@ def test_counting_waits_for_no_place(serve: Serve) -> None:
 
     async def count(engine: Engine) -> int:
         asked = asyncio.create_task(engine.complete(request()))
-        await asyncio.to_thread(server.busy.wait, 10)
+        await asyncio.to_thread(server.busy.wait, 60)
         counted = await engine.count_tokens("one two")
         asked.cancel()
         return counted
