@@ -20,7 +20,7 @@ from pipeline import stages
 from pipeline.engines.checkpoint import resolve_checkpoint
 from pipeline.engines.vllm.tiny import build_tiny
 from pipeline.generation import GenerationJob
-from pipeline.serving import ServeOptions, ServerProcess, serve_flags
+from pipeline.serving import ServeOptions, ServerProcess, launch_command, serve_flags
 from pipeline.tables import write_rows
 from pipeline.teachers import load_teacher
 from schemas.config import (
@@ -116,11 +116,10 @@ def serving(engine: VllmEngine) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         options = ServeOptions(port=free.getsockname()[1])
     flags = serve_flags(engine, teacher, resolve_checkpoint(engine, teacher), options)
-    command = [sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", *flags]
     root = str(Path(__file__).parents[1])
     paths = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), root)))
     environment = {"VLLM_LOGGING_LEVEL": "ERROR", **os.environ, "PYTHONPATH": paths}
-    with ServerProcess(command, environment, sys.stderr.buffer) as server:
+    with ServerProcess(launch_command(flags), environment, sys.stderr.buffer) as server:
         _wait_for(server, options.url.removesuffix("/v1") + "/health")
         yield options.url
 

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from pipeline.engines.checkpoint import Checkpoint, resolve_checkpoint
 from pipeline.engines.vllm.failures import explain_death, find_cause
 from pipeline.engines.vllm.server import REVISION
-from pipeline.serving import ServeOptions, ServerProcess, name_checkpoint, serve_flags
+from pipeline.serving import ServeOptions, ServerProcess, launch_command, name_checkpoint, serve_flags
 from pipeline.teachers import load_teacher
 from schemas.engines import VllmEngine
 from schemas.errors import ConfigError, EngineError
@@ -27,14 +27,8 @@ from schemas.teacher import TeacherSpec
 
 EXIT_INTERRUPTED = 130
 
-SECONDS_TO_START = 1800.0
-"""Weights may have to be downloaded first."""
-
 GRACE = 10.0
 """Seconds that the server gets to end in good order. vLLM then waits for requests that its engine never answers."""
-
-_LAUNCH = "import sys; from vllm.entrypoints.cli.main import main; sys.argv[0] = 'vllm'; main()"
-"""vLLM's own command of this environment, whether or not its folder is on the path."""
 
 _SECONDS_BETWEEN_LINES = 15.0
 _SECONDS_BETWEEN_LOOKS = 0.25
@@ -67,14 +61,14 @@ def print_command(teacher: str, settings: VllmEngine, options: ServeOptions) -> 
     typer.echo(shlex.join(["vllm", "serve", *serve_flags(settings, spec, checkpoint, options)]))
 
 
-def serve(teacher: str, settings: VllmEngine, options: ServeOptions, seconds_to_start: float = SECONDS_TO_START) -> int:
+def serve(teacher: str, settings: VllmEngine, options: ServeOptions, seconds_to_start: float) -> int:
     """Serve a teacher until SIGINT or SIGTERM. On the main thread only.
 
     Args:
         teacher: its name.
         settings: how vLLM is set up.
         options: where to listen.
-        seconds_to_start: until the server must answer.
+        seconds_to_start: until the server must answer; weights may have to be downloaded first.
 
     Returns:
         The exit code of a server that was stopped.
@@ -88,10 +82,9 @@ def serve(teacher: str, settings: VllmEngine, options: ServeOptions, seconds_to_
     flags = serve_flags(settings, spec, checkpoint, options)
     _assert_free(options)
     _warn(checkpoint, options)
-    command = [sys.executable, "-c", _LAUNCH, "serve", *flags]
     environment = {"VLLM_LOGGING_LEVEL": "WARNING", **os.environ, REVISION: checkpoint.revision}
     try:
-        with ServerProcess(command, environment, sys.stderr.buffer, GRACE) as server:
+        with ServerProcess(launch_command(flags), environment, sys.stderr.buffer, GRACE) as server:
             _wait_until_healthy(server, spec, options, seconds_to_start)
             _announce(spec, options)
             server.wait()

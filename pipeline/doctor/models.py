@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.doctor.cases import AnyEngine, Case, lacked_by, on
 from pipeline.doctor.disk import free_bytes, is_writable, nearest_folder
 from pipeline.doctor.finding import Finding, gib, ok, warning
-from pipeline.engines.checkpoint import is_folder, named_model
+from pipeline.engines.checkpoint import is_commit, is_folder, named_model
 from schemas.engines import VllmEngine
 
 HUB_SECONDS = 5.0
@@ -21,8 +21,6 @@ HUB_SECONDS = 5.0
 
 _UNNAMED = ("model.safetensors",)
 """Where weights are that no index names."""
-
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 Find = Callable[[str], Path | None]
@@ -207,7 +205,7 @@ def _judge_weights(weights: _Weights, hub: _Hub) -> Finding:
 
 def _judge_pin(weights: _Weights, commit: str | None) -> Iterator[Finding]:
     """Whether a later run would have the same weights, and whether code runs that nobody read."""
-    if weights.revision is not None and _COMMIT.fullmatch(weights.revision):
+    if is_commit(weights.revision):
         return
     case, what = weights.case, f"{weights.case.spec.name} revision"
     today = f"; today that is {commit}" if commit else ""

@@ -55,6 +55,10 @@ class EngineReply:
     """Tokens of the thinking and after it, its two markers left out; ``None`` where the engine cannot tell."""
 
 
+IDENTIFYING = ("model", "revision", "dtype", "quantization", "processor")
+"""Fields of :class:`EngineInfo` that are part of a ledger's identity; the others may differ between starts."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
     """Who is asked, and on what. Constant for the life of an engine."""

@@ -82,15 +82,14 @@ def resolve_checkpoint(settings: ModelSettings, teacher: TeacherSpec) -> Checkpo
         digest = f"local-{_digest_folder(folder)}"
         return Checkpoint(str(folder), digest, is_pinned=True, is_local=True, remote_code=teacher.remote_code)
     commit = _resolve_commit(model, revision)
-    pinned = revision is not None and _COMMIT.fullmatch(revision) is not None
-    return Checkpoint(model, commit, is_pinned=pinned, is_local=False, remote_code=teacher.remote_code)
+    return Checkpoint(model, commit, is_pinned=is_commit(revision), is_local=False, remote_code=teacher.remote_code)
 
 
 def named_model(settings: ModelSettings, teacher: TeacherSpec) -> tuple[str, str | None]:
     """Model and revision; the teacher's revision belongs to the teacher's model alone."""
     if settings.model is None or settings.model == teacher.model:
         return teacher.model, settings.revision or teacher.revision
-    return settings.model, settings.revision
+    return settings.model, settings.revision or None
 
 
 def is_folder(model: str) -> bool:
@@ -98,8 +97,13 @@ def is_folder(model: str) -> bool:
     return model.startswith(("/", "./", "../", "~")) or Path(model).is_dir()
 
 
+def is_commit(revision: str | None) -> bool:
+    """Whether a revision is a whole commit hash, and not a branch, a tag or nothing, which may move."""
+    return revision is not None and _COMMIT.fullmatch(revision) is not None
+
+
 def _require_pin(model: str, revision: str | None, teacher: TeacherSpec) -> None:
-    if teacher.remote_code and (revision is None or not _COMMIT.fullmatch(revision)):
+    if teacher.remote_code and not is_commit(revision):
         given = f"revision {revision!r} is no commit hash" if revision else "no revision is named"
         raise ConfigError(
             f"{teacher.name}: {model} runs Python code of its own, and {given}",

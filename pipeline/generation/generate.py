@@ -102,7 +102,7 @@ def generate_pairs(job: GenerationJob) -> GenerationReport | None:
 async def _generate(job: GenerationJob, standings: Mapping[str, Standing], missing: int) -> GenerationReport:
     admission = Admission(job.questions, job.selection, job.source, job.ledger, job.progress)
     engine = SupervisedEngine(
-        functools.partial(_start, job),
+        functools.partial(start_engine, job),
         job.config.generation.engine_restarts,
         admit=admission.look_at,
         warn=job.progress.warn,
@@ -115,7 +115,13 @@ async def _generate(job: GenerationJob, standings: Mapping[str, Standing], missi
         await engine.close()
 
 
-def _start(job: GenerationJob) -> Engine:
+def start_engine(job: GenerationJob) -> Engine:
+    """Start the engine that a job's teacher runs on, and show that it takes its time.
+
+    Raises:
+        ConfigError: the engine cannot be made.
+        EngineError: it does not start.
+    """
     with job.progress.task(f"start {job.setup.name}", 1, "engine") as task:
         engine = job.setup.start_engine()
         task.advance()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.engines import create_engine
-from pipeline.engines.base import Engine, EngineInfo
+from pipeline.engines.base import IDENTIFYING, Engine, EngineInfo
 from pipeline.files import write_atomic
 from pipeline.generation.ledger import ledger_directory
 from pipeline.generation.results import LedgerResults
@@ -125,7 +125,7 @@ def read_results(setup: TeacherSetup, ledger: Path) -> LedgerResults | None:
     identity = _load_identity(ledger, setup.name)
     if identity is None:
         return None
-    engine = {name: getattr(identity, name) for name in ("model", "revision", "dtype", "quantization", "processor")}
+    engine = {name: getattr(identity, name) for name in IDENTIFYING}
     _refuse_change(identity, setup.identify(EngineInfo(engine="", **engine)), ledger)
     directory = ledger_directory(ledger, setup.name, identity.fingerprint)
     return LedgerResults(directory, setup.spec, identity, setup.parse, setup.sampling.max_tokens)

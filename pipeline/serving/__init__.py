@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.serving.command import ServeOptions, name_checkpoint, serve_flags
+from pipeline.serving.command import ServeOptions, launch_command, name_checkpoint, serve_flags
 from pipeline.serving.process import ServerProcess
 
-__all__ = ["ServeOptions", "ServerProcess", "name_checkpoint", "serve_flags"]
+__all__ = ["ServeOptions", "ServerProcess", "launch_command", "name_checkpoint", "serve_flags"]

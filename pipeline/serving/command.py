@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import re
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.engines.checkpoint import Checkpoint
+from pipeline.engines.checkpoint import Checkpoint, is_commit, is_folder, named_model
 from pipeline.engines.vllm.arguments import command_line, engine_arguments
 from pipeline.teachers import GRAMMARS
 from schemas.engines import VllmEngine
 from schemas.errors import ConfigError
 from schemas.teacher import TeacherSpec
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-
 MIDDLEWARE = "pipeline.engines.vllm.server.ProvenanceMiddleware"
+
+_LAUNCH = "import sys; from vllm.entrypoints.cli.main import main; sys.argv[0] = 'vllm'; main()"
+"""vLLM's own command of this environment, whether or not its folder is on the path."""
 
 _RESERVED = {
     "--api-key": "set the environment variable VLLM_API_KEY: a command line is for everybody to read",
@@ -81,16 +83,24 @@ def serve_flags(config: VllmEngine, teacher: TeacherSpec, checkpoint: Checkpoint
     return [*flags, *options.further]
 
 
+def launch_command(flags: Sequence[str]) -> list[str]:
+    """What starts ``vllm serve`` in this environment.
+
+    Args:
+        flags: see :func:`serve_flags`.
+    """
+    return [sys.executable, "-c", _LAUNCH, "serve", *flags]
+
+
 def name_checkpoint(config: VllmEngine, teacher: TeacherSpec) -> Checkpoint:
     """The checkpoint as it is configured, without asking the hub, and without vLLM.
 
     Raises:
         ConfigError: remote code would run from a revision that is not a commit hash.
     """
-    model = config.model or teacher.model
-    revision = config.revision or (teacher.revision if model == teacher.model else None)
-    is_local = Path(model).expanduser().is_dir()
-    if teacher.remote_code and not is_local and not _COMMIT.fullmatch(revision or ""):
+    model, revision = named_model(config, teacher)
+    is_local = is_folder(model)
+    if teacher.remote_code and not is_local and not is_commit(revision):
         raise ConfigError(
             f"{teacher.name}: {model} runs Python code of its own, and no commit is named",
             "read that code, then give the commit's 40 hexadecimal digits with --revision",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from pipeline.generation import GenerationJob
-from pipeline.generation.generate import ask_pending
+from pipeline.generation.generate import ask_pending, start_engine
 from pipeline.generation.ledger import LedgerReader
 from pipeline.generation.supervise import SupervisedEngine
 from pipeline.generation.window import first_cause
@@ -88,10 +89,8 @@ class _Bench:
         engine = widen(self._plan.engine, self._plan.concurrencies[-1], limit)
         teacher = self._job.setup.config.model_copy(update={"engine": engine})
         setup = dataclasses.replace(self._job.setup, config=teacher)
-        with self._job.progress.task(f"start {setup.name}", 1, "engine") as task:
-            started = SupervisedEngine(setup.start_engine, restarts=0)
-            task.advance()
-        return started
+        job = dataclasses.replace(self._job, setup=setup)
+        return SupervisedEngine(functools.partial(start_engine, job), restarts=0)
 
     async def _warm_up(self, engine: SupervisedEngine) -> None:
         sampling = self._job.setup.sampling.model_copy(update={"max_tokens": WARM_UP_TOKENS})

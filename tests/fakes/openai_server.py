@@ -137,6 +137,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    in_flight = False
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         pass
@@ -161,17 +162,25 @@ class _Handler(BaseHTTPRequestHandler):
         elif fake.key and self.path.startswith("/v1") and self.headers["Authorization"] != f"Bearer {fake.key}":
             self._send(401, {"error": "Unauthorized"})
         elif self.path == "/v1/chat/completions":
-            with fake.lock:
-                fake.in_flight += 1
-                fake.most_in_flight = max(fake.most_in_flight, fake.in_flight)
+            self._enter()
             fake.busy.set()
             try:
                 self._perform(fake.next_entry(), body)
             finally:
-                with fake.lock:
-                    fake.in_flight -= 1
+                self._leave()
         else:
             self._answer_small(body)
+
+    def _enter(self) -> None:
+        with self.fake.lock:
+            self.in_flight = True
+            self.fake.in_flight += 1
+            self.fake.most_in_flight = max(self.fake.most_in_flight, self.fake.in_flight)
+
+    def _leave(self) -> None:
+        with self.fake.lock:
+            self.fake.in_flight -= self.in_flight
+            self.in_flight = False
 
     def _answer_small(self, body: dict[str, Any]) -> None:
         fake = self.fake
@@ -227,6 +236,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send_bytes(status, json.dumps(content).encode(), "application/json", headers)
 
     def _send_bytes(self, status: int, data: bytes, kind: str, headers: dict[str, str] | None = None) -> None:
+        self._leave()  # a client that has read the answer may ask again before this thread runs on
         self.send_response(status)
         for name, value in {"Content-Type": kind, "Content-Length": str(len(data)), **(headers or {})}.items():
             self.send_header(name, value)

@@ -7,7 +7,6 @@ of it; of others it is what the configuration and the teacher's entry say, and a
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,7 +14,8 @@ from pathlib import Path
 
 import aiohttp
 
-from pipeline.engines.base import EngineInfo
+from pipeline.engines.base import IDENTIFYING, EngineInfo
+from pipeline.engines.checkpoint import is_commit, named_model
 from pipeline.engines.openai.address import Access, Address
 from pipeline.engines.openai.answers import ServerAwayError
 from pipeline.engines.openai.http import open_session
@@ -30,9 +30,6 @@ UNKNOWN = "unknown"
 
 ESTIMATED = "estimated"
 """What ``versions["token_counts"]`` says where the servers do not count."""
-
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_IDENTITY = ("model", "revision", "dtype", "quantization", "processor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +140,11 @@ def _describe(server: Introduction, config: OpenAIEngine, teacher: TeacherSpec) 
     if server.told is not None:
         _assert_as_configured(server, server.told, config)
         return replace(server.told, engine="openai", versions=server.told.versions | counts, warnings=())
-    model = config.model or teacher.model
+    model, revision = named_model(config, teacher)
     return EngineInfo(
         engine="openai",
         model=model,
-        revision=config.revision or (teacher.revision if model == teacher.model else None) or UNKNOWN,
+        revision=revision or UNKNOWN,
         dtype=_named_dtype(config) or UNKNOWN,
         quantization=config.quantization,
         processor=flatten_processor({**teacher.engine.mm_processor_kwargs, **config.mm_processor_kwargs}),
@@ -160,7 +157,7 @@ def _assert_as_configured(server: Introduction, told: EngineInfo, config: OpenAI
         "model": (_name_as_served(config.model, told.model), told.model),
         # a branch or tag may well be the commit that the server names
         "revision": (
-            config.revision if config.revision and _COMMIT.fullmatch(config.revision) else None,
+            config.revision if is_commit(config.revision) else None,
             told.revision,
         ),
         "dtype": (_named_dtype(config), told.dtype),
@@ -191,7 +188,7 @@ def _compare(
     info: EngineInfo, served: str, markers: Markers | None, other: EngineInfo, newcomer: Introduction
 ) -> str | None:
     """In what the newcomer differs, or ``None``."""
-    for name in _IDENTITY:
+    for name in IDENTIFYING:
         if getattr(info, name) != getattr(other, name):
             return f"{name} {getattr(info, name)} and {getattr(other, name)}"
     if served != newcomer.served:
@@ -203,9 +200,9 @@ def _compare(
 
 def _list_warnings(server: Introduction, config: OpenAIEngine, teacher: TeacherSpec) -> Iterator[str]:
     if server.told is None:
-        model = config.model or teacher.model
+        model, revision = named_model(config, teacher)
         yield f"{server.address} does not say what it runs, as imagenet-think serve does; it is taken for {model}"
-        if not config.revision and (model != teacher.model or not teacher.revision):
+        if revision is None:
             yield "no record will say which commit of the model wrote it; set engine.revision"
         if _named_dtype(config) is None:
             yield "no record will say in which dtype the model runs; set engine.dtype"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from pipeline.engines.base import EngineInfo
+from pipeline.engines.checkpoint import is_commit
 from pipeline.engines.vllm.provenance import describe_engine
 
 PATH = "/provenance"
@@ -21,7 +21,6 @@ REVISION = "IMAGENET_THINK_REVISION"
 
 UNKNOWN = "unknown"
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _INFO = TypeAdapter(EngineInfo)
 
 Scope = MutableMapping[str, Any]
@@ -69,7 +68,7 @@ def write_provenance(vllm_config: Any) -> bytes:
     if revision is None:
         warning = "nobody told the server which commit or folder it runs; start it with imagenet-think serve"
         info = replace(info, warnings=(*info.warnings, warning))
-    elif revision != os.environ.get(REVISION) and not _COMMIT.fullmatch(revision):
+    elif revision != os.environ.get(REVISION) and not is_commit(revision):
         info = replace(info, warnings=(*info.warnings, f"revision {revision} is no commit, and may move"))
     return _INFO.dump_json(info)
 
