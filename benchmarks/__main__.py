@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness import Comparison, Scale, format_table
-from benchmarks.suite import BENCHMARKS, is_possible, run_benchmarks
+from benchmarks.suite import BENCHMARKS, GROUPS, is_possible, run_benchmarks
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -22,12 +22,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     unknown = [name for name in options.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"there is no benchmark {unknown[0]!r}; known are {', '.join(BENCHMARKS)}")
-    impossible = [name for name in options.names or BENCHMARKS if not is_possible(name)]
+    wanted = options.names or [name for name in BENCHMARKS if name not in GROUPS]
+    impossible = [name for name in wanted if not is_possible(name)]
     if impossible and options.names:
         parser.error(f"{impossible[0]} needs vLLM: pip install 'imagenet-think[gpu]'")
     for name in impossible:
         print(f"left out: {name} needs vLLM: pip install 'imagenet-think[gpu]'", file=sys.stderr)
-    names = [name for name in options.names or BENCHMARKS if name not in impossible]
+    names = [name for name in wanted if name not in impossible]
     scale: Scale = "quick" if options.quick else "full"
     comparisons: list[Comparison] = []
     for comparison in run_benchmarks(names, scale):

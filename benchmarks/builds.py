@@ -45,7 +45,7 @@ def configure(source: Path, images: int, workers: int) -> BuildConfig:
     """A build of all images of a source; 0 workers take one per core."""
     engine = CustomEngine(kind="custom", factory="benchmarks.instant_engine:create")
     return BuildConfig(
-        source=SourceConfig(path=source, form="tar"),
+        source=SourceConfig(path=str(source), form="tar"),
         screening=ScreeningConfig(workers=workers),
         selection=SelectionConfig(images=images),
         teachers=tuple(TeacherConfig(name=name, engine=engine) for name in TEACHERS),

@@ -71,7 +71,7 @@ def select_photographs(directory: Path, engine: VllmEngine, images: int) -> Gene
     write_source(source, cut_photographs(images))
     sampling = SamplingOverrides(temperature=1.0, top_p=1.0, top_k=-1, max_tokens=_CONTEXT // 2)
     config = BuildConfig(
-        source=SourceConfig(path=source, form="tar"),
+        source=SourceConfig(path=str(source), form="tar"),
         screening=ScreeningConfig(workers=1),
         selection=SelectionConfig(images=images),
         teachers=(TeacherConfig(name=TEACHER, engine=engine, sampling=sampling),),

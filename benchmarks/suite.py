@@ -7,18 +7,35 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmarks import engine_overhead, indexing, ledger, memory, packing, parsing, screening
+from benchmarks import (
+    engine_overhead,
+    indexing,
+    ledger,
+    memory,
+    packing,
+    parsing,
+    screening,
+    selecting,
+    source_scale,
+    streaming,
+)
 from benchmarks.harness import Benchmark, Comparison, Scale
 
 BENCHMARKS: dict[str, Benchmark] = {
     "indexing": indexing.compare,
+    "selecting": selecting.compare,
     "screening": screening.compare,
+    "streaming": streaming.compare,
+    "source_scale": source_scale.compare,
     "parsing": parsing.compare,
     "ledger": ledger.compare,
     "packing": packing.compare,
     "memory": memory.compare,
     "engine": engine_overhead.compare,
 }
+
+GROUPS = frozenset({"source_scale"})
+"""Those that only run others: asked for by name, and left out when all are run."""
 
 NEED_VLLM = frozenset({"engine"})
 

@@ -7,16 +7,20 @@ import time
 from collections.abc import Iterator
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
+from rich.text import Text
 
 from pipeline import progress as contract
 
@@ -40,7 +44,7 @@ class Bars:
     def task(self, name: str, total: int | None, unit: str) -> Iterator[contract.Task]:
         """Show a bar while the block runs; it stays on the screen afterwards."""
         with self._shown() as bars:
-            task = bars.add_task(name, total=total, unit=unit, rate="", note="")
+            task = bars.add_task(name, total=total, unit=unit, note="")
             yield _Bar(bars, task)
             bars.update(task, total=bars.tasks[task].completed)
 
@@ -58,8 +62,7 @@ class Bars:
             SpinnerColumn(finished_text="✓"),
             TextColumn("{task.description:<36}", markup=False),
             BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[unit]} {task.fields[rate]}", markup=False),
+            _AmountColumn(table_column=Column(no_wrap=True)),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}", markup=False),
@@ -71,6 +74,17 @@ class Bars:
             self._display = None
 
 
+class _AmountColumn(ProgressColumn):
+    """How much is done, of how much, and how fast."""
+
+    def render(self, task: Task) -> Text:
+        """E.g. ``120/1,000 images 3.5/s``."""
+        unit = task.fields["unit"]
+        total = "?" if task.total is None else _amount(task.total, unit)
+        words = [f"{_amount(task.completed, unit)}/{total}", "" if unit == contract.BYTES else unit]
+        return Text(" ".join(word for word in [*words, _rate(task.speed, unit) if task.speed else ""] if word))
+
+
 class _Bar:
     def __init__(self, bars: Progress, task: TaskID) -> None:
         self._bars = bars
@@ -78,8 +92,6 @@ class _Bar:
 
     def advance(self, count: int = 1) -> None:
         self._bars.advance(self._task, count)
-        speed = self._bars.tasks[self._task].speed
-        self._bars.update(self._task, rate=f"{speed:,.1f}/s" if speed else "")
 
     def expect(self, total: int) -> None:
         self._bars.update(self._task, total=total)
@@ -138,16 +150,26 @@ class _Line:
     def speak(self, *, last: bool = False) -> None:
         elapsed = time.monotonic() - self._began
         rate = self._done / elapsed if elapsed else 0.0
-        parts = [f"{self._name}: {self._done:,}"]
+        parts = [f"{self._name}: {_amount(self._done, self._unit)}"]
         if self._total is not None and not last:
-            parts.append(f"of {self._total:,}")
-        speed = "" if self._total == 1 else f" {rate:,.1f}/s,"
-        parts.append(f"{self._unit},{speed} {elapsed:.0f} s")
+            parts.append(f"of {_amount(self._total, self._unit)}")
+        if self._unit != contract.BYTES:
+            parts.append(self._unit)
+        speed = "" if self._total == 1 else f" {_rate(rate, self._unit)},"
+        parts[-1] += f",{speed} {elapsed:.0f} s"
         if self._total is not None and rate and not last:
             parts.append(f"({(self._total - self._done) / rate:.0f} s left)")
         if self._note:
             parts.append(f"[{self._note}]")
         _print_plain(self._console, " ".join(parts))
+
+
+def _amount(count: float, unit: str) -> str:
+    return decimal(int(count)) if unit == contract.BYTES else f"{count:,.0f}"
+
+
+def _rate(rate: float, unit: str) -> str:
+    return f"{decimal(int(rate))}/s" if unit == contract.BYTES else f"{rate:,.1f}/s"
 
 
 def _print_plain(console: Console, text: str, style: str | None = None) -> None:

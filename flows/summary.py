@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from flows.selection_report import summarise_selection
 from pipeline.generation import TeacherSetup, read_results
 from pipeline.generation.results import LedgerResults
 from pipeline.generation.retries import LADDER
@@ -90,7 +91,7 @@ def plan(config: BuildConfig, run_dir: Path) -> list[Line]:
 def _images(build: Build) -> list[Line]:
     lines = []
     if index := load_summary(build.run.index):
-        lines.append(Line("images seen", f"{index.entries:,}", f"form: {index.form}"))
+        lines.append(Line("images seen", f"{index.entries - index.companions:,}", f"form: {index.form}"))
         lines += [Line("  rejected", f"{count:,}", str(reason)) for reason, count in index.rejected.items()]
     if selection := load_selection(build.run.selection):
         lines += [Line("  rejected", f"{count:,}", str(reason)) for reason, count in selection.rejected.items()]
@@ -98,6 +99,7 @@ def _images(build: Build) -> list[Line]:
             lines.append(Line("  left over", f"{selection.left_over:,}", "not needed for the target"))
         splits = ", ".join(f"{split} {len(ids):,}" for split, ids in selection.ids.items())
         lines.append(Line("selected", f"{selection.drawn:,}", splits))
+        lines += [Line(*line) for line in summarise_selection(build.run.selection)]
     return lines
 
 

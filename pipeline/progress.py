@@ -7,6 +7,9 @@ import sys
 from collections.abc import Iterator
 from typing import Protocol
 
+BYTES = "bytes"
+"""The unit that is shown as megabytes, gigabytes and so on."""
+
 
 class Task(Protocol):
     """One stage at work."""
@@ -25,7 +28,10 @@ class Progress(Protocol):
     """Where stages announce their work."""
 
     def task(self, name: str, total: int | None, unit: str) -> contextlib.AbstractContextManager[Task]:
-        """Open a stage of ``total`` units (``None`` where that is not known beforehand). Stages may be nested."""
+        """Open a stage of ``total`` units (``None`` where that is not known beforehand). Stages may be nested.
+
+        The unit :data:`BYTES` is shown in megabytes, gigabytes and so on.
+        """
 
     def warn(self, text: str) -> None:
         """Say what the user should know before days of work."""

@@ -18,8 +18,10 @@ from schemas.errors import RunDirectoryError
 from schemas.loading import dump_config
 
 LOCK_FILE = ".lock"
+INDEX_FOLDER, CANDIDATES_FOLDER = "index", "candidates"
+"""They may be there before a run directory belongs to a configuration: a source can be indexed without one."""
 
-LAYOUT = 1
+LAYOUT = 2
 """Raised when the layout of a run directory changes so that an older one cannot be gone on with."""
 
 
@@ -39,7 +41,12 @@ class RunDirectory:
     @property
     def index(self) -> Path:
         """What the source holds."""
-        return self.path / "index"
+        return self.path / INDEX_FOLDER
+
+    @property
+    def candidates(self) -> Path:
+        """What is kept of a source that can only be streamed."""
+        return self.path / CANDIDATES_FOLDER
 
     @property
     def selection(self) -> Path:
@@ -79,24 +86,42 @@ def open_run(path: Path, config: BuildConfig) -> RunDirectory:
         RunDirectoryError: it belongs to another configuration, is no run directory, or cannot be made.
     """
     run = check_run(path, config)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunDirectoryError(f"{path}: cannot be made ({error.strerror})", "choose another --run-dir") from error
+    _make(path)
     identity = RunIdentity(layout=LAYOUT, identity=config.identity())
     if not (path / "run.json").exists():
         write_atomic(path / "run.json", canonical_json(identity.model_dump(mode="json")))
     return run
 
 
-def check_run(path: Path, config: BuildConfig) -> RunDirectory:
-    """Say whether a directory can serve this configuration, without touching it.
+def open_for_index(path: Path) -> RunDirectory:
+    """Open a directory, or make it, in which a source is only indexed: any build's, or one that is none's yet.
+
+    Raises:
+        RunDirectoryError: it is no run directory, or cannot be made.
+    """
+    run = check_run(path, None)
+    _make(path)
+    return run
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunDirectoryError(f"{path}: cannot be made ({error.strerror})", "choose another --run-dir") from error
+
+
+def check_run(path: Path, config: BuildConfig | None) -> RunDirectory:
+    """Say whether a directory can serve this configuration, or any, without touching it.
 
     Raises:
         RunDirectoryError: see :func:`open_run`.
     """
     try:
+        str(path.absolute()).encode()  # Arrow takes no other names
         exists = path.exists()
+    except UnicodeEncodeError as error:
+        raise RunDirectoryError(f"{ascii(str(path))[1:-1]}: is not UTF-8", "choose another --run-dir") from error
     except OSError as error:
         raise RunDirectoryError(
             f"{path}: cannot be looked at ({error.strerror})", "choose another --run-dir"
@@ -112,10 +137,10 @@ def check_run(path: Path, config: BuildConfig) -> RunDirectory:
 
 
 @contextlib.contextmanager
-def exclusive(run: RunDirectory, config: BuildConfig) -> Iterator[None]:
+def exclusive(run: RunDirectory, config: BuildConfig | None) -> Iterator[None]:
     """Hold a run directory for this process, so that two builds do not work in one by mistake.
 
-    The configuration as last used is kept in ``config.yaml``.
+    The configuration as last used, if there is one, is kept in ``config.yaml``.
 
     Raises:
         RunDirectoryError: another process holds it.
@@ -131,18 +156,19 @@ def exclusive(run: RunDirectory, config: BuildConfig) -> Iterator[None]:
             ) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-        write_atomic(run.path / "config.yaml", dump_config(config).encode())
+        if config is not None:
+            write_atomic(run.path / "config.yaml", dump_config(config).encode())
         yield
     finally:
         os.close(descriptor)
 
 
 def _is_ours(entry: Path) -> bool:
-    """Whether a first start that was killed at once may have left this."""
-    return entry.name == LOCK_FILE or entry.name.endswith(TEMPORARY_SUFFIX)
+    """Whether a first start that was killed at once may have left this, or one that only indexed a source."""
+    return entry.name in {LOCK_FILE, INDEX_FOLDER, CANDIDATES_FOLDER} or entry.name.endswith(TEMPORARY_SUFFIX)
 
 
-def _check_identity(marker: Path, config: BuildConfig) -> None:
+def _check_identity(marker: Path, config: BuildConfig | None) -> None:
     try:
         stored = RunIdentity.model_validate_json(marker.read_bytes())
     except ValueError as error:
@@ -152,7 +178,7 @@ def _check_identity(marker: Path, config: BuildConfig) -> None:
             f"{marker.parent}: made by another version (layout {stored.layout}, this is {LAYOUT})",
             "choose another --run-dir",
         )
-    differences = list(_differences(stored.identity, config.identity(), ""))
+    differences = [] if config is None else list(_differences(stored.identity, config.identity(), ""))
     if differences:
         raise RunDirectoryError(
             f"{marker.parent}: belongs to another configuration ({'; '.join(differences)})",

@@ -20,18 +20,22 @@ from pipeline.packing import PackInputs, pack
 from pipeline.packing.sidecars import MANIFEST_FILE
 from pipeline.progress import Progress, Silent
 from pipeline.publishing.verify import VerifyReport, verify_dataset
-from pipeline.rundir import RunDirectory, check_run, open_run
+from pipeline.reporting import has_report, keep_report
+from pipeline.rundir import RunDirectory, check_run, exclusive, open_for_index, open_run
 from pipeline.selection import REJECTIONS_FILE as SELECTION_REJECTIONS
 from pipeline.selection import SELECTION_FILE, load_selection, select_images
-from pipeline.selection.candidates import judge_class
+from pipeline.selection.classes import candidates_needed, check_domains, judge_class, wanted_classes
 from pipeline.selection.splits import judge_holdout
-from pipeline.sources import build_index, load_summary, open_source, read_index
+from pipeline.sources import build_index, load_summary, open_source
 from pipeline.sources.base import Source
+from pipeline.sources.gzip import open_kept
 from pipeline.sources.index import REJECTIONS as INDEX_REJECTIONS
-from pipeline.sources.index import IndexSummary
+from pipeline.sources.index import SUMMARY as INDEX_SUMMARY
+from pipeline.sources.index import IndexOptions, IndexSummary
+from pipeline.sources.keeping import Keep
 from pipeline.taxonomy import Taxonomy, load_taxonomy
 from schemas.base import Contract, canonical_json
-from schemas.config import BuildConfig
+from schemas.config import BuildConfig, SourceConfig
 from schemas.errors import DatasetError, RunDirectoryError
 from schemas.manifest import DatasetManifest, SelectionManifest
 from schemas.rejection import Stage
@@ -54,8 +58,17 @@ class Build:
 
     @cached_property
     def source(self) -> Source:
-        """The user's copy of ImageNet-21k."""
-        return open_source(self.config.source)
+        """The user's copy of ImageNet-21k, or what was kept of it."""
+        config, keep = self.config.source, self.keep
+        return open_kept(config, keep) or open_source(config, keep)
+
+    @property
+    def keep(self) -> Keep:
+        """What is kept of a source that can only be streamed."""
+        config = self.config
+        wanted = wanted_classes(self.taxonomy, config.selection)
+        per_class = config.source.keep_per_class or candidates_needed(config.selection, len(wanted))
+        return Keep(self.run.candidates, config.seed, per_class, wanted)
 
     @cached_property
     def taxonomy(self) -> Taxonomy:
@@ -71,13 +84,15 @@ class Build:
         """Meet at once what would stop the build later.
 
         Raises:
-            ConfigError: an unknown teacher, prompt, engine factory or synset.
+            ConfigError: an unknown teacher, prompt, engine factory, synset or domain.
             SourceError: no images where they should be.
+            RunDirectoryError: they were indexed in another form.
         """
-        _ = self.source
+        _check_form(self.source, self.run)
         for setup in self.teachers:
             check_engine(setup.config.engine, setup.spec, setup.sampling)
         judge_class(self.taxonomy, self.config.selection)
+        check_domains(self.taxonomy, self.config.selection)
         judge_holdout(self.taxonomy, self.config.selection.holdout, self.config.seed)
 
     def job(self, setup: TeacherSetup) -> GenerationJob:
@@ -102,28 +117,65 @@ def open_build(config: BuildConfig, run_dir: Path, progress: Progress | None = N
 
 def index(build: Build) -> IndexSummary:
     """List what the source holds, unless that was done."""
-    done = load_summary(build.run.index)
+    done = _finished_index(build.run, build.config.source, build.progress)
     if done is not None:
         return done
     began = time.monotonic()
-    summary = build_index(build.source, build.run.index, build.progress)
+    options = IndexOptions.of(build.config.source)
+    summary = build_index(build.source, build.run.index, build.progress, options)
     _note_time(build, Stage.INDEX, began)
     return summary
 
 
+def index_alone(config: SourceConfig, run_dir: Path, progress: Progress) -> IndexSummary:
+    """List what a source holds before there is a configuration of a build; any build may then use the directory.
+
+    No image is kept of a source that can only be streamed, since nobody can say yet what will be drawn.
+
+    Raises:
+        SourceError: no images where they should be, or they cannot be read.
+        RunDirectoryError: the directory holds something else, or another process is at work in it.
+    """
+    run = check_run(run_dir, None)
+    source = open_source(config, Keep(run.candidates, seed=0, per_class=1, wanted=frozenset()))
+    _check_form(source, run)
+    open_for_index(run_dir)
+    with exclusive(run, None):
+        done = _finished_index(run, config, progress)
+        if done is not None:
+            return done
+        if source.is_stream:
+            progress.warn(f"{config.path} can only be streamed: without a CONFIG no image is kept to select from")
+        return build_index(source, run.index, progress, IndexOptions.of(config))
+
+
+def _finished_index(run: RunDirectory, config: SourceConfig, progress: Progress) -> IndexSummary | None:
+    """The index that there is already, if any; a selection may rest on it, so it stays."""
+    done = load_summary(run.index)
+    if done is not None and done.place != config.path:
+        progress.warn(
+            f"{run.index} lists {done.place}, and is taken for a list of {config.path}; "
+            f"delete {run.index / INDEX_SUMMARY} to index again"
+        )
+    return done
+
+
 def select(build: Build) -> SelectionManifest:
-    """Draw the images, unless that was done.
+    """Draw the images and report what came of it, unless that was done.
 
     Raises:
         RunDirectoryError: the source was not indexed yet.
     """
     done = load_selection(build.run.selection)
     if done is not None:
+        if not has_report(build.run, done):
+            keep_report(build.run, build.taxonomy)
         return done
     _require(load_summary(build.run.index) is not None, build, Stage.SELECT, Stage.INDEX)
     began = time.monotonic()
-    table = read_index(build.run.index)
-    manifest = select_images(table, build.source, build.config, build.taxonomy, build.run.selection, build.progress)
+    run = build.run
+    manifest = select_images(run.index, build.source, build.config, build.taxonomy, run.selection, build.progress)
+    keep_report(run, build.taxonomy)
     _note_time(build, Stage.SELECT, began)
     return manifest
 
@@ -196,6 +248,20 @@ def verify(build: Build) -> VerifyReport | None:
     _note_time(build, Stage.VERIFY, began)
     write_atomic(mark, state.encode())
     return report
+
+
+def _check_form(source: Source, run: RunDirectory) -> None:
+    """Refuse a source whose images do not lie where the index says.
+
+    Raises:
+        RunDirectoryError: it has another form than the one that was indexed.
+    """
+    indexed = load_summary(run.index)
+    if indexed is not None and indexed.form != source.form:
+        raise RunDirectoryError(
+            f"{run.path}: the source was indexed as {indexed.form} ({indexed.place}) and is now {source.form}",
+            "set source.path and source.form back, or choose another --run-dir",
+        )
 
 
 def write_report(run: RunDirectory, name: str, report: Contract) -> None:

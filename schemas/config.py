@@ -12,7 +12,7 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, model_validator
 
 from schemas.base import OPERATIONAL, Contract, Wnid, canonical_json
 from schemas.engines import EngineConfig
@@ -20,13 +20,26 @@ from schemas.engines import EngineConfig
 Workers = Annotated[int, Field(ge=0, le=1024), OPERATIONAL]
 """Number of parallel workers; 0 takes one per core."""
 
+
+def _as_text(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
+
+
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
-class SourceConfig(Contract):
-    """Where the user's copy of ImageNet-21k lies."""
+SourceForm = Literal["tree", "tars", "tar", "tar.gz", "webdataset", "parquet"]
+"""``tree``: extracted class folders. ``tars``: a folder of per-synset tars. ``tar``: one tar, or a tar of tars.
+``tar.gz``: the same, compressed as a whole. ``webdataset``, ``parquet``: folders of such shards, here or on the hub."""
 
-    path: Annotated[Path, OPERATIONAL]
+HUB_SCHEME = "hf://"
+
+
+class SourceConfig(Contract):
+    """Where the user's copy of ImageNet-21k lies, and how it is read."""
+
+    path: Annotated[str, BeforeValidator(_as_text), Field(min_length=1), OPERATIONAL]
+    """A folder or a file, or ``hf://datasets/OWNER/NAME[@REVISION][/FOLDER]``."""
     collection: str = "ImageNet-21k"
     """What the pictures are, in the card's words."""
     licence: str = (
@@ -34,8 +47,27 @@ class SourceConfig(Contract):
         "own terms (<https://www.image-net.org/download.php>), which bind whoever uses them here."
     )
     """Of the pictures, in the card's words."""
-    form: Annotated[Literal["auto", "tree", "tars", "tar"], OPERATIONAL] = "auto"
-    """``tree``: extracted class folders; ``tars``: a folder of per-synset tars; ``tar``: one tar, or a tar of tars."""
+    form: Annotated[Literal["auto"] | SourceForm, OPERATIONAL] = "auto"
+    """Found by looking when it is ``auto``."""
+    scan_mode: Annotated[Literal["auto", "random", "sequential"], OPERATIONAL] = "auto"
+    """How archives on disk are listed: ``random`` reads headers only, ``sequential`` reads all bytes in order, which is
+    faster where seeking is slow. ``auto`` asks the system what the medium is."""
+    dimensions: Annotated[bool, OPERATIONAL] = True
+    """Whether the index looks at the first bytes of every image. Without, screening meets what is too small."""
+    workers: Workers = 0
+    """Processes that index containers side by side."""
+    index_cache: Annotated[Path | None, OPERATIONAL] = None
+    """A folder in which the index's parts are kept for other builds too; the run directory when left out."""
+    keep_per_class: Annotated[int | None, Field(ge=1), OPERATIONAL] = None
+    """Of sources that can only be streamed: candidates of each class that are kept on disk as they pass. Never changes
+    what is selected; too few cost another pass. As many as the draw will usually look at when left out."""
+    seek_index: Annotated[bool, OPERATIONAL] = False
+    """Of a ``tar.gz``: keep an index with which it can be entered in its middle."""
+
+    @property
+    def is_hub(self) -> bool:
+        """Whether the source is streamed from the hub."""
+        return self.path.startswith(HUB_SCHEME)
 
 
 class ScreeningConfig(Contract):
@@ -68,16 +100,48 @@ class HoldoutConfig(Contract):
     """Share of single images of the synsets that are trained on."""
 
 
+ClassList = Literal["fall11", "winter21", "fall11-p", "winter21-p", "12k", "1k"]
+"""Releases by their classes; ``-p``: 21k-P, those classes that the processed release keeps."""
+
+
+class DomainShare(Contract):
+    """Least and greatest share of a domain among the selected images, at every length of the draw."""
+
+    floor: float = Field(default=0.0, ge=0, le=1)
+    cap: float = Field(default=1.0, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def validate_order(self) -> Self:
+        """The floor is not above the cap."""
+        if self.floor > self.cap:
+            raise ValueError(f"floor {self.floor:g} is above cap {self.cap:g}")
+        return self
+
+
 class SelectionConfig(Contract):
     """Which images, and how many."""
 
     images: int = Field(default=250_000, ge=1)
     classes: tuple[Wnid, ...] | None = Field(default=None, min_length=1)
     """Only these synsets; all of ImageNet-21k when left out."""
+    classes_file: Annotated[Path | None, OPERATIONAL] = None
+    """A file of synsets, one a line, that stands for ``classes`` and is read with the configuration."""
     exclude_subtrees: tuple[Wnid, ...] = ("n00007846",)
     """By default the person subtree."""
     exclude_synsets: tuple[Wnid, ...] = ("n10994097", "n11196627", "n11318824")
     """By default the three named people that ImageNet files under other classes."""
+    class_list: ClassList | None = None
+    """Only the classes of this release."""
+    leaf_only: bool = False
+    """Only classes below which no other wanted class lies: the same thing is not drawn at two levels."""
+    min_class_images: int = Field(default=0, ge=0)
+    """Classes with fewer images in the source are left out."""
+    alpha: float = Field(default=0.0, ge=0, le=1)
+    """Classes get shares in proportion to this power of their sizes: 0 is equal, 1 proportional."""
+    domains: dict[str, DomainShare] = Field(default={})
+    """Bounds by domain of the taxonomy (``animal``, ``artifact``, ...)."""
+    balance_complexity: bool = True
+    """Draw simple, middling and complex pictures of a class by turns."""
     holdout: HoldoutConfig = HoldoutConfig()
 
 
@@ -168,4 +232,6 @@ def _plain(value: Any) -> Any:
         return _identity(value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in sorted(value.items())}
     return value

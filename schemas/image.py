@@ -13,6 +13,8 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 Holdout = Literal["none", "image", "synset", "subtree"]
 """How far an image is from train: only other images, only other synsets, or only other subtrees are trained on."""
 ImageFormat = Literal["JPEG", "PNG", "GIF", "WEBP", "BMP"]
+Stratum = Literal["low", "middle", "high"]
+"""Tercile of visual complexity, between thresholds that are estimated once for a whole collection."""
 
 
 class ImageRef(Contract):
@@ -27,6 +29,18 @@ class ImageRef(Contract):
     container: str
     offset: int = Field(ge=0)
     size: int = Field(ge=0)
+
+
+class IndexedImage(ImageRef):
+    """One row of the index: where an image lies, and what its first bytes say of it.
+
+    Width and height are in pixels as the header announces them, before any EXIF orientation. They are null where nobody
+    looked, or where the header does not tell; screening then finds out.
+    """
+
+    width: int | None = Field(gt=0)
+    height: int | None = Field(gt=0)
+    format: ImageFormat | None
 
 
 class ImageFacts(Contract):
@@ -47,6 +61,8 @@ class ImageFacts(Contract):
     gzipped: bool
     """The file is a gzip stream around the image."""
     greyscale: bool
+    sharpness: float = Field(ge=0)
+    """Variance of the Laplacian of the thumbnail's grey levels; see ``pipeline.screening.measures``."""
     normalised: tuple[str, ...]
     """What had to be done to make the decoded pixels upright 8-bit sRGB; empty when they are so already."""
 
@@ -60,5 +76,10 @@ class SelectedImage(Contract):
     facts: ImageFacts
     split: Split
     holdout: Holdout
+    stratum: Stratum
+    weight: float = Field(gt=0)
+    """Images of the same class and stratum in the collection that this one stands for."""
+    blurred: bool
+    """Less sharp than all but one in a hundred of the collection's photographs."""
     duplicate_group: ImageId
     """The smallest id among its near-duplicates; its own when it has none."""

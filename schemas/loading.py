@@ -11,7 +11,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from schemas.config import BuildConfig, TeacherConfig
+from schemas.class_files import read_class_file
+from schemas.config import HUB_SCHEME, BuildConfig, SelectionConfig, SourceConfig, SourceForm, TeacherConfig
 from schemas.engines import EngineConfig
 from schemas.errors import ConfigError
 from schemas.yaml_files import KeyPath, format_key_path, parse_yaml, show
@@ -31,11 +32,12 @@ def load_config(path: Path) -> BuildConfig:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error})", "name a YAML file in UTF-8") from error
     config = parse_config(text, str(path))
-    source = config.source.model_copy(update={"path": _locate(str(config.source.path), path, "source.path")})
+    source = _anchor_source(config.source, path)
     teachers = tuple(
         _anchor(teacher, path, f"teachers[{number}].engine.model") for number, teacher in enumerate(config.teachers)
     )
-    return config.model_copy(update={"source": source, "teachers": teachers})
+    selection = _read_classes(config.selection, path)
+    return config.model_copy(update={"source": source, "selection": selection, "teachers": teachers})
 
 
 def parse_config(text: str, name: str) -> BuildConfig:
@@ -56,6 +58,50 @@ def dump_config(config: BuildConfig) -> str:
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
 
+def override_source(config: BuildConfig, place: str | None, form: str | None) -> BuildConfig:
+    """The same build from another place or form; what is ``None`` stays.
+
+    Args:
+        config: as read from its file.
+        place: a folder or file, taken from the working directory, or an address on the hub.
+        form: one of the forms, or ``auto``.
+
+    Raises:
+        ConfigError: there is no such form, or the text can be no place.
+    """
+    return config.model_copy(update={"source": _override(config.source.model_dump(), place, form)})
+
+
+def name_source(place: str, form: str | None) -> SourceConfig:
+    """A source that is named outside any file; arguments as of :func:`override_source`."""
+    return _override({}, place, form)
+
+
+def _override(source: dict[str, Any], place: str | None, form: str | None) -> SourceConfig:
+    if form is not None:
+        forms = ["auto", *get_args(SourceForm)]
+        if form not in forms:
+            raise ConfigError(f"--source-form {show(form)}: no such form", f"choose one of {', '.join(forms)}")
+        source["form"] = form
+    elif place is not None:
+        source["form"] = "auto"  # what the file says of its own place need not hold elsewhere
+    if place is not None:
+        source["path"] = (
+            place if place.startswith(HUB_SCHEME) else str(_resolve(Path(), place, f"--source {show(place)}"))
+        )
+    return SourceConfig.model_validate(source)
+
+
+def _anchor_source(source: SourceConfig, file: Path) -> SourceConfig:
+    """Take a source's places from the file's folder; addresses on the hub stay as they are."""
+    update: dict[str, Any] = {}
+    if not source.is_hub:
+        update["path"] = str(_locate(source.path, file, "source.path"))
+    if source.index_cache is not None:
+        update["index_cache"] = _locate(str(source.index_cache), file, "source.index_cache")
+    return source.model_copy(update=update)
+
+
 def _anchor(teacher: TeacherConfig, file: Path, key: str) -> TeacherConfig:
     """Take a checkpoint's path from the file's folder; a name on the hub begins with neither a dot nor a tilde."""
     model = getattr(teacher.engine, "model", None)
@@ -65,12 +111,32 @@ def _anchor(teacher: TeacherConfig, file: Path, key: str) -> TeacherConfig:
     return teacher.model_copy(update={"engine": engine})
 
 
+def _read_classes(selection: SelectionConfig, file: Path) -> SelectionConfig:
+    """Put the classes of a file in its place: what identifies a build is which classes it draws from."""
+    if selection.classes_file is None:
+        return selection
+    if selection.classes is not None:
+        raise ConfigError(f"{file}: selection: both classes and classes_file are given", "give one of them")
+    place = _locate(str(selection.classes_file), file, "selection.classes_file")
+    return selection.model_copy(update={"classes": read_class_file(place), "classes_file": None})
+
+
 def _locate(given: str, file: Path, key: str) -> Path:
     """A place that a file names, taken from the file's folder."""
+    return _resolve(file.parent, given, f"{file}: {key}: {show(given)} was given")
+
+
+def _resolve(folder: Path, given: str, what: str) -> Path:
+    if not given:
+        raise ConfigError(f"{what}; that is no place")
     try:
-        return (file.parent / Path(given).expanduser()).resolve()
-    except (OSError, RuntimeError) as error:
-        raise ConfigError(f"{file}: {key}: {show(given)} was given; {_lower_first(str(error))}") from error
+        place = (folder / Path(given).expanduser()).resolve()
+        str(place).encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"{what}; its name is not UTF-8", "rename it, or a folder above it") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(f"{what}; {_lower_first(str(error))}") from error
+    return place
 
 
 def _validate(data: dict[str, Any], name: str) -> BuildConfig:

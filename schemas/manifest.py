@@ -30,6 +30,17 @@ class Signed(Contract):
         return hashlib.sha256(canonical_json(fields)).hexdigest()
 
 
+class Thresholds(Contract):
+    """Quantiles of the collection, estimated from a sample that does not depend on how many images are drawn."""
+
+    pilot: int = Field(ge=0)
+    """Usable images in the sample."""
+    complexity: tuple[float, float]
+    """Terciles of visual complexity, in bits per pixel: where the middle and the high stratum begin."""
+    sharpness: float = Field(ge=0)
+    """First percentile; what is below counts as blurred."""
+
+
 class SelectionManifest(Signed):
     """The draw: candidates = drawn + rejected + left over."""
 
@@ -40,6 +51,9 @@ class SelectionManifest(Signed):
     """Candidates that were not needed for the target."""
     rejected: dict[RejectReason, int]
     near_duplicate_groups: int = Field(ge=0)
+    rule: str
+    """By which classes share the draw."""
+    thresholds: Thresholds
     screening: str
     """Version of the checks and measures."""
     taxonomy_sha256: Sha256

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from schemas.base import Contract, Hash64, ImageId, Sha256, Wnid
 from schemas.completion import FinishReason, PairScores, PairStatus, Rung
-from schemas.image import Holdout, ImageFormat, Split
+from schemas.image import Holdout, ImageFormat, Split, Stratum
 
 RECORD_VERSION = "1"
 
@@ -58,6 +58,13 @@ class ThinkRecord(Contract):
     sha256: Sha256
     phash: Hash64
     complexity: float = Field(ge=0)
+    stratum: Stratum
+    weight: float = Field(gt=0)
+    """Images of the same class and stratum in the collection that this one stands for. The selection evens classes and
+    complexity out; means weighted by this are estimates for the collection as it is."""
+    greyscale: bool
+    blurred: bool
+    """Less sharp than all but one in a hundred of the collection's photographs. Smooth motifs count too."""
     source_format: ImageFormat
     image_encoding: ImageEncoding
     split: Split

@@ -31,12 +31,18 @@ class RejectReason(StrEnum):
     """Another file, earlier in order, claims the same id."""
     ARCHIVE_DAMAGED = "archive_damaged"
     """The archive ends or breaks inside this member."""
+    SIDECAR_ALONE = "sidecar_alone"
+    """A sidecar in a WebDataset shard without an image beside it, or that contradicts its image or cannot be read."""
 
     # select: the candidate's class is not wanted
     UNKNOWN_SYNSET = "unknown_synset"
     """No release of ImageNet-21k holds this class."""
     EXCLUDED_SYNSET = "excluded_synset"
     """The class lies in an excluded subtree, or outside the asked-for classes."""
+    NOT_A_LEAF = "not_a_leaf"
+    """Other wanted classes lie below this one, and only leaves are asked for."""
+    CLASS_TOO_SMALL = "class_too_small"
+    """The source holds fewer images of the class than are asked for."""
 
     # select: the file is not a usable photograph (screening, in the order of the checks)
     UNREADABLE = "unreadable"

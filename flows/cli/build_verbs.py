@@ -10,28 +10,48 @@ import typer
 from flows.cli.app import app
 from flows.cli.running import (
     interruptible,
+    load_build,
     make_progress,
     print_plan,
     print_result,
     print_summary,
     run_flow,
+    run_index,
     run_stage,
 )
 from schemas.errors import ConfigError
-from schemas.loading import load_config
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file of the build.")]
 RunDir = Annotated[
     Path, typer.Option("--run-dir", help="Directory of this build; safe to use again after any interruption.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and how much, and do nothing.")]
+Source = Annotated[
+    str | None,
+    typer.Option("--source", metavar="PATH", help="Folder, file or hf:// address; the configuration's when left out."),
+]
+SourceForm = Annotated[
+    str | None,
+    typer.Option(
+        "--source-form",
+        metavar="FORM",
+        help="tree, tars, tar, tar.gz, webdataset or parquet; found by looking when left out.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
 
 
 @app.command()
-def build(config: ConfigFile, run_dir: RunDir, dry_run: DryRun = False, quiet: Quiet = False) -> None:
+def build(
+    config: ConfigFile,
+    run_dir: RunDir,
+    source: Source = None,
+    source_form: SourceForm = None,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+) -> None:
     """Do whatever is missing, from the source to a verified dataset."""
-    settings = load_config(config)
+    settings = load_build(config, source, source_form)
     if dry_run:
         print_plan(settings, run_dir)
         return
@@ -41,15 +61,29 @@ def build(config: ConfigFile, run_dir: RunDir, dry_run: DryRun = False, quiet: Q
 
 
 @app.command()
-def index(config: ConfigFile, run_dir: RunDir, quiet: Quiet = False) -> None:
+def index(
+    run_dir: RunDir,
+    config: Annotated[
+        Path | None, typer.Argument(metavar="CONFIG", help="YAML file of the build; a --source alone will do.")
+    ] = None,
+    source: Source = None,
+    source_form: SourceForm = None,
+    quiet: Quiet = False,
+) -> None:
     """List what the source holds."""
-    run_stage("index", config, run_dir, quiet=quiet)
+    run_index(config, source, source_form, run_dir, quiet=quiet)
 
 
 @app.command()
-def select(config: ConfigFile, run_dir: RunDir, quiet: Quiet = False) -> None:
+def select(
+    config: ConfigFile,
+    run_dir: RunDir,
+    source: Source = None,
+    source_form: SourceForm = None,
+    quiet: Quiet = False,
+) -> None:
     """Screen and draw the images, and hold out the benchmark."""
-    run_stage("select", config, run_dir, quiet=quiet)
+    run_stage("select", load_build(config, source, source_form), run_dir, quiet=quiet)
 
 
 @app.command()
@@ -57,10 +91,12 @@ def generate(
     config: ConfigFile,
     run_dir: RunDir,
     teacher: Annotated[str | None, typer.Option(help="Only this teacher; all of them when left out.")] = None,
+    source: Source = None,
+    source_form: SourceForm = None,
     quiet: Quiet = False,
 ) -> None:
     """Ask the teachers about every image that is still missing."""
-    settings = load_config(config)
+    settings = load_build(config, source, source_form)
     names = [each.name for each in settings.teachers]
     if teacher is not None and teacher not in names:
         raise ConfigError(f"--teacher {teacher}: not in {config}", f"name one of {', '.join(names)}")
@@ -70,9 +106,15 @@ def generate(
 
 
 @app.command()
-def pack(config: ConfigFile, run_dir: RunDir, quiet: Quiet = False) -> None:
+def pack(
+    config: ConfigFile,
+    run_dir: RunDir,
+    source: Source = None,
+    source_form: SourceForm = None,
+    quiet: Quiet = False,
+) -> None:
     """Write the shards, the card and the manifests."""
-    run_stage("pack", config, run_dir, quiet=quiet)
+    run_stage("pack", load_build(config, source, source_form), run_dir, quiet=quiet)
 
 
 @app.command()

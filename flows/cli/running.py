@@ -14,8 +14,9 @@ from rich.console import Console
 from flows import environment
 from flows.cli.app import EXIT_INTERRUPTED, EXIT_TERMINATED
 from pipeline.progress import Progress, Silent
-from schemas.config import BuildConfig
-from schemas.loading import load_config
+from schemas.config import BuildConfig, SourceConfig
+from schemas.errors import ConfigError
+from schemas.loading import load_config, name_source, override_source
 
 
 @contextlib.contextmanager
@@ -31,9 +32,13 @@ def interruptible() -> Iterator[None]:
         raise typer.Exit(EXIT_INTERRUPTED if isinstance(stop, KeyboardInterrupt) else EXIT_TERMINATED) from None
 
 
-def run_stage(stage: str, config: Path, run_dir: Path, *, quiet: bool) -> None:
-    """Run one stage of the build in a file, and say what the run directory holds then."""
-    settings = load_config(config)
+def load_build(config: Path, source: str | None, form: str | None) -> BuildConfig:
+    """A build's configuration, its source perhaps replaced on the command line."""
+    return override_source(load_config(config), source, form)
+
+
+def run_stage(stage: str, settings: BuildConfig, run_dir: Path, *, quiet: bool) -> None:
+    """Run one stage of a build, and say what the run directory holds then."""
     with interruptible():
         run_flow(stage, settings, run_dir, quiet=quiet)
     print_summary(settings, run_dir)
@@ -55,6 +60,28 @@ def run_flow(stage: str, config: BuildConfig, run_dir: Path, *, quiet: bool, tea
         flows.run(stage, config, run_dir, teachers)
 
 
+def run_index(config: Path | None, source: str | None, form: str | None, run_dir: Path, *, quiet: bool) -> None:
+    """Index a build's source, or one that is named alone, and say what was found.
+
+    Raises:
+        ConfigError: neither was named.
+    """
+    if config is not None:
+        settings = load_build(config, source, form)
+        with interruptible():
+            run_flow("index", settings, run_dir, quiet=quiet)
+        print_index(settings.source, run_dir)
+        return
+    if source is None:
+        raise ConfigError("nothing to index", "name the CONFIG of a build, or a --source")
+    from pipeline.stages import index_alone  # noqa: PLC0415 - verbs load what they need
+
+    named = name_source(source, form)
+    with interruptible():
+        index_alone(named, run_dir, make_progress(quiet=quiet))
+    print_index(named, run_dir)
+
+
 def make_progress(*, quiet: bool) -> Progress:
     """Progress on the standard error, or none."""
     if quiet:
@@ -69,6 +96,19 @@ def print_plan(config: BuildConfig, run_dir: Path) -> None:
     from flows.summary import plan, print_lines  # noqa: PLC0415
 
     print_lines(plan(config, run_dir), Console())
+
+
+def print_index(source: SourceConfig, run_dir: Path) -> None:
+    """What a finished index holds."""
+    from flows.indexing import describe_index  # noqa: PLC0415 - verbs load what they need
+    from flows.summary import print_lines  # noqa: PLC0415
+    from pipeline.rundir import RunDirectory  # noqa: PLC0415
+    from pipeline.sources import load_summary  # noqa: PLC0415
+
+    index_dir = RunDirectory(run_dir).index
+    summary = load_summary(index_dir)
+    if summary is not None:
+        print_lines(describe_index(summary, index_dir, source), Console())
 
 
 def print_summary(config: BuildConfig, run_dir: Path) -> None:

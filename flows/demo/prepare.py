@@ -42,7 +42,7 @@ def prepare_demo(run_dir: Path) -> BuildConfig:
     """
     config = parse_config(_CONFIG, "demo")
     photographs = (run_dir / config.source.path).resolve()
-    config = config.model_copy(update={"source": config.source.model_copy(update={"path": photographs})})
+    config = config.model_copy(update={"source": config.source.model_copy(update={"path": str(photographs)})})
     with exclusive(open_run(run_dir, config), config):
         if not photographs.exists():
             unfinished = photographs.with_name(".photographs")

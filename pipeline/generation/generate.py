@@ -90,6 +90,8 @@ def generate_pairs(job: GenerationJob) -> GenerationReport | None:
     missing = sum(1 for _ in job.pending(standings))
     if not missing:
         return None
+    # what was kept of a stream may have been damaged since
+    job.source.prepare((selected.ref for selected in read_rows(job.selection, SelectedImage)), job.progress)
     try:
         report = asyncio.run(_generate(job, standings, missing))
     except BaseExceptionGroup as group:

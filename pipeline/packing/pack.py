@@ -31,15 +31,17 @@ from pipeline.packing.spool import Spool
 from pipeline.packing.triage import Triage, triage
 from pipeline.progress import Progress
 from pipeline.screening import SCREENING_VERSION, library_versions
+from pipeline.tables import read_rows
 from pipeline.teachers import PARSER_VERSION
 from pipeline.workers import ordered_map
 from schemas.base import canonical_json
 from schemas.errors import ConservationError
+from schemas.image import SelectedImage
 from schemas.manifest import DatasetManifest, ShardEntry, TeacherEntry
 from schemas.record import RECORD_VERSION
 from schemas.rejection import Stage
 
-PACKING_VERSION = 1
+PACKING_VERSION = 2
 """Raised whenever the same inputs give other bytes than before: shards of an older version are then written again."""
 
 WORK_DIRECTORY = ".packing"
@@ -68,7 +70,7 @@ def pack(inputs: PackInputs, out: Path, progress: Progress) -> DatasetManifest:
     entries = spool_entries(inputs, layout, spool)
     completions, teachers = spool_completions(inputs.results, layout, spool, progress)
     jobs = _plan_jobs(inputs, layout, (entries, completions), work / "receipts", out)
-    shards = _write_shards(jobs, inputs.config.packing.workers, out, progress)
+    shards = _write_shards(jobs, inputs, out, progress)
     manifest = _write_documents(inputs, sorted_out, teachers, shards, out)
     shutil.rmtree(spool)
     return manifest
@@ -98,7 +100,7 @@ def _plan_jobs(
     return jobs
 
 
-def _write_shards(jobs: list[ShardJob], workers: int, out: Path, progress: Progress) -> tuple[ShardEntry, ...]:
+def _write_shards(jobs: list[ShardJob], inputs: PackInputs, out: Path, progress: Progress) -> tuple[ShardEntry, ...]:
     """Write the shards that are missing, and remove what earlier layouts left behind."""
     receipts = {job.plan.path: receipt for job in jobs if (receipt := find_receipt(job)) is not None}
     missing = [job for job in jobs if job.plan.path not in receipts]
@@ -107,7 +109,9 @@ def _write_shards(jobs: list[ShardJob], workers: int, out: Path, progress: Progr
         _unseal(out)
     for stray in strays:
         stray.unlink()
-    workers = count_workers(workers, len(missing), sum(job.plan.images for job in missing))
+    if missing:  # what was kept of a stream may have been damaged since
+        inputs.source.prepare((image.ref for image in read_rows(inputs.selection, SelectedImage)), progress)
+    workers = count_workers(inputs.config.packing.workers, len(missing), sum(job.plan.images for job in missing))
     with progress.task("pack", sum(job.plan.images for job in jobs), "images") as task:
         task.advance(sum(receipt.shard.images for receipt in receipts.values()))
         for receipt in ordered_map(write_shard, missing, workers):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.screening.checks import SCREENING_VERSION, screen
+from pipeline.screening.checks import SCREENING_VERSION, judge_size, screen
 from pipeline.screening.decode import library_versions
 from pipeline.screening.normalise import NORMALISATION_VERSION
 from pipeline.screening.parallel import screen_all
@@ -16,6 +16,7 @@ __all__ = [
     "Unusable",
     "UnusableImageError",
     "as_jpeg",
+    "judge_size",
     "library_versions",
     "open_picture",
     "screen",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from pipeline.image_headers import HeaderError, format_of, size_of
 from pipeline.screening.verdict import UnusableImageError, undecodable
 from schemas.image import ImageFormat
 from schemas.rejection import RejectReason
@@ -14,7 +15,6 @@ from schemas.rejection import RejectReason
 GZIP_MAGIC = b"\x1f\x8b"
 
 _GZIP_FORMAT = 16 + zlib.MAX_WBITS
-_BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +54,23 @@ def identify(data: bytes, max_bytes: int) -> Container:
     gzipped = data.startswith(GZIP_MAGIC)
     if gzipped:
         data = _unpack(data, max_bytes)
-    image_format = _format_of(data)
+    image_format = format_of(data)
     if image_format is None:
         where = "the gzip stream's content" if gzipped else "the file"
         raise UnusableImageError(RejectReason.NOT_AN_IMAGE, f"{where} begins with {data[:12]!r}")
     return Container(image_format, data, gzipped)
 
 
-def _format_of(data: bytes) -> ImageFormat | None:
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "WEBP"
-    # Two letters alone would make a bitmap of any text about cars; the size of the second header is telling.
-    if data.startswith(b"BM") and int.from_bytes(data[14:18], "little") in _BMP_HEADER_SIZES:
-        return "BMP"
-    return None
+def read_plain_size(image_format: ImageFormat, data: bytes) -> tuple[int, int]:
+    """Width and height that the header of an image that is no JPEG gives, in pixels.
+
+    Raises:
+        UnusableImageError: the header is cut or damaged.
+    """
+    try:
+        return size_of(image_format, data)
+    except HeaderError as error:
+        raise undecodable(f"{image_format} header: {error}") from error
 
 
 def _unpack(data: bytes, max_bytes: int) -> bytes:

@@ -7,10 +7,10 @@ import zlib
 
 from PIL import features
 
-from pipeline.screening.container import Container, Decoded
+from pipeline.screening.container import Container, Decoded, read_plain_size
 from pipeline.screening.jpeg import decode_jpeg, read_jpeg_size
-from pipeline.screening.others import decode_other, read_other_size
-from pipeline.screening.png import decode_png, read_png_size
+from pipeline.screening.others import decode_other
+from pipeline.screening.png import decode_png
 from pipeline.screening.verdict import undecodable
 
 _BUNDLED_WITH_PILLOW = {"libwebp": "webp", "littlecms2": "littlecms2"}
@@ -24,10 +24,8 @@ def read_size(container: Container) -> tuple[int, int]:
     """
     if container.format == "JPEG":
         width, height = read_jpeg_size(container.data)
-    elif container.format == "PNG":
-        width, height = read_png_size(container.data)
     else:
-        width, height = read_other_size(container)
+        width, height = read_plain_size(container.format, container.data)
     if min(width, height) < 1:
         raise undecodable(f"{container.format} header: {width} x {height} pixels")
     return width, height

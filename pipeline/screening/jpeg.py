@@ -48,7 +48,8 @@ def decode_jpeg(data: bytes, at_least: int | None = None) -> Decoded:
     Args:
         data: the file.
         at_least: when given, the picture may come smaller (to a half or less) as long as its longer side has this
-            many pixels. All data are still read and checked: only the inverse cosine transform gets cheaper.
+            many pixels, and its colours blockier. All data are still read and checked: only what comes after gets
+            cheaper, the inverse cosine transform and the spreading of subsampled colours.
 
     Raises:
         UnusableImageError: the data are damaged, or have too many scans.
@@ -66,7 +67,7 @@ def decode_jpeg(data: bytes, at_least: int | None = None) -> Decoded:
 def _decode_strictly(data: bytes, at_least: int | None) -> Image.Image:
     width, height, colours = _read_header(data)
     scale = min(1.0, at_least / max(width, height)) if at_least else 1.0
-    bounds = {"min_width": int(width * scale), "min_height": int(height * scale), "min_factor": 2}
+    options = {"min_width": int(width * scale), "min_height": int(height * scale), "min_factor": 2}
     if colours == "Gray":
         mode, layout, raw = "L", "GRAY", "L"
     elif colours in ("CMYK", "YCCK"):
@@ -75,7 +76,7 @@ def _decode_strictly(data: bytes, at_least: int | None) -> Image.Image:
     else:
         # Pillow keeps RGB in four bytes itself and takes them over three times as fast in that form.
         mode, layout, raw = "RGB", "RGBX", "RGBX"
-    pixels = simplejpeg.decode_jpeg(data, layout, strict=True, **bounds)
+    pixels = simplejpeg.decode_jpeg(data, layout, strict=True, fastupsample=bool(at_least), **options)
     return Image.frombytes(mode, (pixels.shape[1], pixels.shape[0]), pixels.data, "raw", raw)
 
 

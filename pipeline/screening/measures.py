@@ -1,7 +1,6 @@
 """What is measured on a picture: all of it on one thumbnail, so that size and JPEG quality hardly matter.
 
-The perceptual hash and the canonical re-encode are exact integer work, equal on every machine that has the same
-decoder versions.
+Everything but the entropy is exact integer work, equal on every machine that has the same decoder versions.
 """
 
 from __future__ import annotations
@@ -22,6 +21,8 @@ _HASH_SIDE = 32
 _HASH_FREQUENCIES = 8
 _GREY_SPREAD = 12
 _SCAN_START = b"\xff\xda"
+_LEVELS = np.arange(256)
+_SQUARED_LEVELS = np.square(_LEVELS)
 
 # Rows of the type-II discrete cosine transform, scaled to integers: their products fit 64 bits and round nowhere.
 _DCT = np.array(
@@ -43,6 +44,7 @@ class Measures:
         grey_std: standard deviation of the grey levels (0 to 255).
         entropy: of the grey levels' histogram, in bits (0 to 8).
         greyscale: no pixel has a colour.
+        sharpness: see :func:`measure_sharpness`.
     """
 
     phash: str
@@ -50,6 +52,7 @@ class Measures:
     grey_std: float
     entropy: float
     greyscale: bool
+    sharpness: float
 
 
 def measure(picture: Image.Image) -> Measures:
@@ -58,11 +61,18 @@ def measure(picture: Image.Image) -> Measures:
     pixels = np.asarray(small)
     grey = small.convert("L")
     grey_std, entropy = _grey_statistics(grey)
-    return Measures(perceptual_hash(grey), measure_complexity(pixels), grey_std, entropy, _is_greyscale(pixels))
+    return Measures(
+        phash=perceptual_hash(grey),
+        complexity=measure_complexity(pixels),
+        grey_std=grey_std,
+        entropy=entropy,
+        greyscale=_is_greyscale(pixels),
+        sharpness=measure_sharpness(np.asarray(grey)),
+    )
 
 
 def shrink(picture: Image.Image) -> Image.Image:
-    """Shrink a picture to 256 pixels on its longer side; a smaller one stays.
+    """Shrink a picture of mode ``L``, ``RGB`` or ``CMYK`` to 256 pixels on its longer side; a smaller one stays.
 
     A triangle filter as wide as the reduction asks: of Pillow's filters the one under which hash and complexity
     depend least on the size that the picture came in.
@@ -106,12 +116,39 @@ def measure_complexity(pixels: NDArray[np.uint8]) -> float:
     return round(8 * scan_bytes / math.prod(pixels.shape[:2]), 2)
 
 
+def measure_sharpness(grey: NDArray[np.uint8]) -> float:
+    """Variance of the Laplacian (four neighbours) over all pixels but the border's; rounded to 0.1.
+
+    A focus measure (Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield microscopy: a comparative study",
+    ICPR 15). It tells texture as much as focus, so no value of it means *blurred* by itself: only the lowest in a large
+    collection do. A picture without inner pixels has none.
+
+    Args:
+        grey: [height, width], levels from 0 to 255.
+    """
+    levels = grey.astype(np.int16)
+    laplacian = levels[:-2, 1:-1] + levels[2:, 1:-1]
+    laplacian += levels[1:-1, :-2]
+    laplacian += levels[1:-1, 2:]
+    laplacian -= 4 * levels[1:-1, 1:-1]
+    if not laplacian.size:
+        return 0.0
+    values = laplacian.ravel().astype(np.int32)
+    return round(_variance(values.size, int(values.sum()), int(np.square(values).sum())), 1)
+
+
 def _grey_statistics(grey: Image.Image) -> tuple[float, float]:
+    """Standard deviation of the levels, and entropy of their histogram in bits."""
     counts = np.array(grey.histogram())
-    shares = counts[counts > 0] / counts.sum()
-    levels = np.flatnonzero(counts)
-    variance = shares @ np.square(levels - shares @ levels)
+    pixels = int(counts.sum())
+    variance = _variance(pixels, int(counts @ _LEVELS), int(counts @ _SQUARED_LEVELS))
+    shares = counts[counts > 0] / pixels
     return math.sqrt(variance), float(-shares @ np.log2(shares))
+
+
+def _variance(count: int, total: int, squares: int) -> float:
+    """Of whole numbers, from their sum and the sum of their squares."""
+    return (count * squares - total * total) / (count * count)
 
 
 def _is_greyscale(pixels: NDArray[np.uint8]) -> bool:

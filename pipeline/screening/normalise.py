@@ -95,8 +95,12 @@ def _to_eight_bits(image: Image.Image, steps: list[str]) -> Image.Image:
         return image.convert("LA" if image.has_transparency_data else "L")
     if image.mode.startswith("I"):
         # Pillow's own conversion would clip instead of scaling.
-        levels = np.asarray(image).astype(np.float64) / 257
-        return Image.fromarray(np.rint(levels).clip(0, 255).astype(np.uint8))
+        levels = np.asarray(image).clip(0, 0xFFFF).astype(np.uint32)
+        # To the nearest: no level lies half-way, 257 being odd. In place, since pictures can be large.
+        levels *= 2
+        levels += 257
+        levels //= 2 * 257
+        return Image.fromarray(levels.astype(np.uint8))
     if image.has_transparency_data:
         return image.convert("LA" if image.mode in ("L", "LA") else "RGBA")
     return image

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from PIL.PngImagePlugin import PngImageFile
 
-from pipeline.screening.container import Decoded
+from pipeline.screening.container import Decoded, read_plain_size
 from pipeline.screening.pillow import load_image
 from pipeline.screening.verdict import undecodable
 
@@ -16,17 +16,6 @@ MAX_PROFILE_BYTES = 4 * 2**20
 
 _SIGNATURE_BYTES = 8
 _ESSENTIAL = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
-
-
-def read_png_size(data: bytes) -> tuple[int, int]:
-    """Width and height as the header gives them, in pixels.
-
-    Raises:
-        UnusableImageError: the header is cut or missing.
-    """
-    if len(data) < 26 or data[12:16] != b"IHDR":
-        raise undecodable("PNG header: cut or missing")
-    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
 
 
 def decode_png(data: bytes) -> Decoded:
@@ -43,7 +32,7 @@ def decode_png(data: bytes) -> Decoded:
         steps.append("first_frame")
     if data[24] == 16:
         steps.append("16_bit")
-    image, _ = load_image(PngImageFile, b"".join(essential), read_png_size(data))
+    image, _ = load_image(PngImageFile, b"".join(essential), read_plain_size("PNG", data))
     return Decoded(image, payloads.get(b"eXIf", b""), _icc(payloads.get(b"iCCP", b"")), tuple(steps))
 
 

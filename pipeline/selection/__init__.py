@@ -1,5 +1,5 @@
-"""Index to chosen images: class quotas by turns, refill until the target is met, splits."""
+"""Index to chosen images: whose turn it is, which of its images, refill until the target is met, splits."""
 
-from pipeline.selection.select import REJECTIONS_FILE, SELECTION_FILE, load_selection, select_images
+from pipeline.selection.select import CLASSES_FILE, REJECTIONS_FILE, SELECTION_FILE, load_selection, select_images
 
-__all__ = ["REJECTIONS_FILE", "SELECTION_FILE", "load_selection", "select_images"]
+__all__ = ["CLASSES_FILE", "REJECTIONS_FILE", "SELECTION_FILE", "load_selection", "select_images"]

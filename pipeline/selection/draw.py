@@ -1,76 +1,89 @@
-"""The draw itself: a pure function of queues and verdicts.
-
-Classes take turns. In each round every class that still has candidates puts forward its next good one, in the classes'
-hash order, until the target is met. Stopping such a sequence early is exactly water-filling (every class gets the same
-quota, small classes give all they have, the remainder goes one each in hash order), and it makes a smaller target a
-prefix of a larger one.
-"""
+"""The draw itself: a pure function of candidates, what is known of them, and whose turn it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import array
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pipeline.selection.candidates import Rows
-from schemas.rejection import RejectReason
+from pipeline.selection.turns import Turns
+from pipeline.selection.windows import UNKNOWN, Log, Queue, States
 
-Verdict = bytes | RejectReason
-"""The 32-byte SHA-256 of a usable image, or why it is not usable."""
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """The candidates of a draw: class after class, each in rank order.
+
+    Args:
+        starts: position of each class's first candidate, and last the number of candidates.
+        first_strata: which stratum of complexity each class begins with; ``None``: strata play no role.
+        states: of each candidate.
+        digest_of: the 32-byte SHA-256 of a usable candidate's file.
+    """
+
+    starts: Sequence[int]
+    first_strata: Sequence[int] | None
+    states: States
+    digest_of: Callable[[int], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """Where a draw stands.
+    """Where a draw stands; candidates are given by position.
 
-    Rows are those of the index. While ``unknown`` is not empty the other two are provisional: the unknown rows were
-    taken for good ones, and must be screened before the next try.
+    While ``unknown`` is not empty the rest is provisional: the unknown ones were taken for good ones, and must be
+    screened before the next try.
     """
 
-    accepted: list[int]
+    accepted: array.array[int]
     """In the order of the draw."""
-    rejected: list[tuple[int, RejectReason, int | None]]
-    """Candidates that had their turn and were not good, in that order; for an exact duplicate, of which row."""
-    unknown: list[int]
+    rejected: array.array[int]
+    """Candidates that the draw came to and that are not good, in that order."""
+    twins: dict[int, int]
+    """Of those, the exact duplicates, and which candidate drawn before has their bytes."""
+    unknown: array.array[int]
+    reached: list[int]
+    """Per class: behind the last candidate that the draw came to."""
+    held_back: bool
+    """It ended before the target because caps of domains let no class on."""
 
 
-def draw(queues: Sequence[Rows], verdicts: Mapping[int, Verdict], target: int) -> Draw:
+def draw(field: Field, turns: Turns, target: int) -> Draw:
     """Draw ``target`` images, or as many as there are.
 
     An image with the bytes of one drawn before it is an exact duplicate; which of the two is kept depends on the
     sequence alone, not on what else was screened.
     """
-    result = Draw([], [], [])
+    log = Log(array.array("q"), array.array("q"))
+    accepted = array.array("q")
+    twins: dict[int, int] = {}
     seen: dict[bytes, int] = {}
-    turns = [_rows(queue) for queue in queues]
-    while turns and len(result.accepted) < target:
-        still: list[int] = []
-        for position, turn in enumerate(turns):
-            if len(result.accepted) == target:
-                break
-            for row in turn:
-                if _take(row, verdicts.get(row), seen, result):
-                    still.append(position)
-                    break
-        turns = [turns[position] for position in still]
-    return result
+    queues: dict[int, Queue] = {}
+    while len(accepted) < target and (position := turns.next()) is not None:
+        queue = queues.get(position) or queues.setdefault(position, _open(field, position, log))
+        candidate = queue.put_forward()
+        if candidate is None:
+            turns.drop()
+        elif (twin := _twin(field, candidate, seen)) is not None:
+            twins[candidate] = twin
+            log.rejected.append(candidate)
+        else:
+            accepted.append(candidate)
+            queue.take()
+            turns.take()
+    held_back = len(accepted) < target and any(c not in queues or not queues[c].is_spent for c in turns.waiting)
+    reached = [queues[c].reached if c in queues else start for c, start in enumerate(field.starts[:-1])]
+    return Draw(accepted, log.rejected, twins, log.unknown, reached, held_back)
 
 
-def _rows(queue: Rows) -> Iterator[int]:
-    # as Python integers, a few at a time: most of a long queue is never reached
-    for start in range(0, len(queue), 64):
-        yield from queue[start : start + 64].tolist()
+def _open(field: Field, position: int, log: Log) -> Queue:
+    stratum = field.first_strata[position] if field.first_strata else None
+    return Queue(field.states, field.starts[position], field.starts[position + 1], stratum, log)
 
 
-def _take(row: int, verdict: Verdict | None, seen: dict[bytes, int], result: Draw) -> bool:
-    if verdict is None:
-        result.unknown.append(row)
-    elif isinstance(verdict, RejectReason):
-        result.rejected.append((row, verdict, None))
-        return False
-    elif verdict in seen:
-        result.rejected.append((row, RejectReason.EXACT_DUPLICATE, seen[verdict]))
-        return False
-    else:
-        seen[verdict] = row
-    result.accepted.append(row)
-    return True
+def _twin(field: Field, candidate: int, seen: dict[bytes, int]) -> int | None:
+    """The candidate drawn before with the same bytes; else this one is noted."""
+    if field.states[candidate] == UNKNOWN:
+        return None
+    first = seen.setdefault(field.digest_of(candidate), candidate)
+    return None if first == candidate else first

@@ -5,6 +5,15 @@ from __future__ import annotations
 from pipeline.sources.base import Source
 from pipeline.sources.checked import read_checked
 from pipeline.sources.detect import open_source
-from pipeline.sources.index import IndexSummary, build_index, load_summary, read_index
+from pipeline.sources.index import IndexOptions, IndexSummary, build_index, load_summary, read_index
 
-__all__ = ["IndexSummary", "Source", "build_index", "load_summary", "open_source", "read_checked", "read_index"]
+__all__ = [
+    "IndexOptions",
+    "IndexSummary",
+    "Source",
+    "build_index",
+    "load_summary",
+    "open_source",
+    "read_checked",
+    "read_index",
+]

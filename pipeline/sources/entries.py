@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from schemas.errors import SourceError
 from schemas.identity import parse_image_stem
-from schemas.image import ImageRef
+from schemas.image import ImageFormat, IndexedImage
 from schemas.rejection import Rejection, RejectReason, Stage
 
 IMAGE_SUFFIXES = frozenset({"jpeg", "jpg", "png", "gif", "webp", "bmp"})
@@ -38,8 +39,18 @@ def identify(name: str) -> tuple[str, str] | None:
     return found if found is not None and len(found[0]) <= len("n00000000_") + MAX_DIGITS else None
 
 
-def judge(name: str, container: str, offset: int, size: int, place: str) -> ImageRef | Rejection:
-    """Make the reference of an image, or the rejection of a regular file that is none.
+def judge(  # noqa: PLR0913 - one argument for each column of a row
+    name: str,
+    container: str,
+    offset: int,
+    size: int,
+    place: str,
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    image_format: ImageFormat | None = None,
+) -> IndexedImage | Rejection:
+    """Make the index row of an image, or the rejection of a regular file that is none.
 
     Args:
         name: of the file or archive member.
@@ -47,26 +58,39 @@ def judge(name: str, container: str, offset: int, size: int, place: str) -> Imag
         offset: in bytes.
         size: in bytes.
         place: names the entry to a person.
+        width: in pixels, as far as its header tells.
+        height: likewise.
+        image_format: likewise.
     """
     identity = identify(name)
-    if identity is None or not _is_utf8(container):
+    if identity is None or not is_utf8(container):
         return reject(RejectReason.NOT_AN_IMAGE_ID, place)
-    return ImageRef(image_id=identity[0], wnid=identity[1], container=container, offset=offset, size=size)
+    image_id, wnid = identity
+    return IndexedImage(
+        image_id=image_id,
+        wnid=wnid,
+        container=container,
+        offset=offset,
+        size=size,
+        width=width,
+        height=height,
+        format=image_format,
+    )
 
 
-def judge_file(entry: os.DirEntry[str], path: str) -> ImageRef | Rejection:
-    """Judge one entry of a folder; ``path`` is relative to the source's root.
+def judge_file(root: Path, path: str) -> IndexedImage | Rejection:
+    """Judge one file, link or pipe; ``path`` is relative to the source's root.
 
     Raises:
         SourceError: it vanished meanwhile.
     """
-    if not entry.is_file(follow_symlinks=False):
-        return reject(RejectReason.NOT_A_REGULAR_FILE, path, name=path)
     try:
-        size = entry.stat(follow_symlinks=False).st_size
+        facts = os.lstat(f"{root}/{path}")
     except OSError as error:
-        raise unreadable(Path(entry.path), error) from error
-    return judge(path, container=path, offset=0, size=size, place=path)
+        raise unreadable(root / path, error) from error
+    if not stat.S_ISREG(facts.st_mode):
+        return reject(RejectReason.NOT_A_REGULAR_FILE, path, name=path)
+    return judge(path, container=path, offset=0, size=facts.st_size, place=path)
 
 
 def reject(reason: RejectReason, detail: str, name: str = "") -> Rejection:
@@ -101,7 +125,8 @@ def unreadable(path: Path, error: OSError) -> SourceError:
     return SourceError(problem)
 
 
-def _is_utf8(text: str) -> bool:
+def is_utf8(text: str) -> bool:
+    """Whether UTF-8 can hold a text that came out of a file name."""
     try:
         text.encode()
     except UnicodeEncodeError:

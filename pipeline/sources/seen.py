@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 Keys = npt.NDArray[np.uint64]
+"""Packed image ids, see :func:`pack_ids`."""
+
+_STEM_BYTES = len("n00000000_")
+_ZERO = np.uint8(ord("0"))
 
 
-def pack_id(image_id: str) -> int:
-    """Pack an image id into 61 bits: synset, length of the number (``_7`` is not ``_07``), number.
+def pack_ids(ids: pa.StringArray) -> Keys:
+    """Pack image ids into 61 bits each: synset, length of the number (``_7`` is not ``_07``), number.
 
-    The number has at most :data:`pipeline.sources.entries.MAX_DIGITS` digits.
+    Args:
+        ids: of the index, and so with numbers of at most :data:`pipeline.sources.entries.MAX_DIGITS` digits.
     """
-    number = image_id[10:]
-    return int(image_id[1:9]) << 34 | len(number) << 30 | int(number)
+    if not len(ids):
+        return np.empty(0, dtype=np.uint64)
+    _, offsets, data = ids.buffers()
+    borders = np.frombuffer(offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1].astype(np.int64)
+    digits = np.frombuffer(data, np.uint8) - _ZERO
+    starts, lengths = borders[:-1], np.diff(borders) - _STEM_BYTES
+    synset = np.zeros(len(ids), np.uint64)
+    for place in range(1, _STEM_BYTES - 1):
+        synset = synset * np.uint64(10) + digits[starts + place]
+    number = np.zeros(len(ids), np.uint64)
+    for place in range(int(lengths.max())):
+        there = place < lengths
+        number[there] = number[there] * np.uint64(10) + digits[starts[there] + _STEM_BYTES + place]
+    return synset << np.uint64(34) | lengths.astype(np.uint64) << np.uint64(30) | number
 
 
 class SeenIds:
@@ -28,13 +44,12 @@ class SeenIds:
     def __init__(self) -> None:
         self._runs: list[Keys] = []
 
-    def add(self, image_ids: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Take in some ids.
+    def add(self, keys: Keys) -> npt.NDArray[np.bool_]:
+        """Take in some packed ids.
 
         Returns:
             For each, whether it is new: not met before, nor earlier in this very sequence.
         """
-        keys = np.fromiter(map(pack_id, image_ids), dtype=np.uint64, count=len(image_ids))
         unique, first = np.unique(keys, return_index=True)
         new = np.ones(len(unique), dtype=np.bool_)
         for run in self._runs:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.sources.entries import is_archive, judge_file
-from pipeline.sources.tar import RangeReader, scan_archive
-from pipeline.sources.walk import walk
+from pipeline.sources.archives import ArchiveContainer, list_archives, scan_container
+from pipeline.sources.base import Batch, Container
+from pipeline.sources.entries import is_archive
+from pipeline.sources.folders import walk_folders
+from pipeline.sources.loose import list_loose, scan_loose
+from pipeline.sources.on_disk import SourceOnDisk
+from pipeline.sources.options import DEFAULT_OPTIONS, ScanOptions
+from pipeline.sources.ranges import RangeReader
 from schemas.image import ImageRef
-from schemas.rejection import Rejection
 
 
-class TarsSource:
+class TarsSource(SourceOnDisk):
     """Every archive under the root, in the order of their names, and any loose image beside them.
 
     Classes come from the members' names; the archives may be called anything.
@@ -20,17 +24,24 @@ class TarsSource:
 
     form = "tars"
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, options: ScanOptions = DEFAULT_OPTIONS) -> None:
         self._root = root
+        self._options = options
         self._reader = RangeReader(root)
 
-    def scan(self) -> Iterator[ImageRef | Rejection]:
-        """Every member of every archive but folders, and every other file under the root."""
-        for path, entry in walk(self._root):
-            if is_archive(path) and entry.is_file(follow_symlinks=False):
-                yield from scan_archive(self._root / path, container=path, place=path)
-            else:
-                yield judge_file(entry, path)
+    def containers(self) -> Iterator[Container]:
+        """The archives of every folder under the root, then the other files beside them, then its folders."""
+        for prefix, listing in walk_folders(self._root):
+            for name in listing.archives:
+                path = prefix + name
+                yield from list_archives(self._root / path, name=path, place=path)
+            yield from list_loose(self._root, prefix, listing)
+
+    def scan(self, container: Container, start: int) -> Iterator[Batch]:
+        """Every member of an archive but folders, or every file of a stretch."""
+        if isinstance(container, ArchiveContainer):
+            return scan_container(self._root / container.name, container, start, self._options)
+        return scan_loose(self._root, container, start, dimensions=self._options.dimensions)
 
     def read(self, ref: ImageRef) -> bytes:
         """One member, or one loose file."""

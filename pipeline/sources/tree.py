@@ -5,34 +5,42 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.sources.entries import is_archive, judge_file, printable, unreadable
-from pipeline.sources.walk import walk
+from pipeline.sources.base import Batch, Container
+from pipeline.sources.entries import printable, unreadable
+from pipeline.sources.folders import walk_folders
+from pipeline.sources.loose import list_loose, scan_loose
+from pipeline.sources.on_disk import SourceOnDisk
+from pipeline.sources.options import DEFAULT_OPTIONS, ScanOptions
 from schemas.errors import SourceError
 from schemas.image import ImageRef
-from schemas.rejection import Rejection
 
 
-class TreeSource:
+class TreeSource(SourceOnDisk):
     """Every image is a file of its own. Classes come from the files' names; folders may be called anything."""
 
     form = "tree"
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, options: ScanOptions = DEFAULT_OPTIONS) -> None:
         self._root = root
+        self._options = options
 
-    def scan(self) -> Iterator[ImageRef | Rejection]:
-        """Every file and link under the root.
+    def containers(self) -> Iterator[Container]:
+        """Stretches of every folder under the root: a folder's own files, then its folders, by name.
 
         Raises:
-            SourceError: there are archives among them, whose images would be lost.
+            SourceError: a folder cannot be read; or there are archives, whose images would be lost.
         """
-        for path, entry in walk(self._root):
-            if is_archive(path) and entry.is_file(follow_symlinks=False):
+        for prefix, listing in walk_folders(self._root):
+            if listing.archives:
                 raise SourceError(
-                    f"{printable(path)} in {self._root} is an archive among loose images",
+                    f"{printable(prefix + listing.archives[0])} in {self._root} is an archive among loose images",
                     "set source.form to tars, which reads both",
                 )
-            yield judge_file(entry, path)
+            yield from list_loose(self._root, prefix, listing)
+
+    def scan(self, container: Container, start: int) -> Iterator[Batch]:
+        """Every file and link of a stretch."""
+        return scan_loose(self._root, container, start, dimensions=self._options.dimensions)
 
     def read(self, ref: ImageRef) -> bytes:
         """One file, whole."""

@@ -12,7 +12,8 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.harness import Comparison, Round, format_table, race
-from benchmarks.suite import BENCHMARKS, NEED_VLLM, run_benchmarks
+from benchmarks.source_scale import PARTS
+from benchmarks.suite import BENCHMARKS, GROUPS, NEED_VLLM, run_benchmarks
 
 
 @functools.cache
@@ -20,7 +21,7 @@ def measure(name: str) -> list[Comparison]:
     return list(run_benchmarks([name], "tiny"))
 
 
-@pytest.mark.parametrize("name", [name for name in BENCHMARKS if name not in NEED_VLLM])
+@pytest.mark.parametrize("name", [name for name in BENCHMARKS if name not in NEED_VLLM | GROUPS])
 def test_a_benchmark_compares_something_with_a_named_baseline(name: str) -> None:
     comparisons = measure(name)
     assert comparisons
@@ -28,6 +29,14 @@ def test_a_benchmark_compares_something_with_a_named_baseline(name: str) -> None
         assert comparison.what
         assert comparison.against
         assert all(math.isfinite(figure) and figure > 0 for figure in (comparison.ours, comparison.baseline))
+
+
+def test_a_group_runs_benchmarks_that_can_be_asked_for_by_name() -> None:
+    assert PARTS.items() <= BENCHMARKS.items()
+
+
+def test_selection_is_compared_in_seconds_and_in_memory() -> None:
+    assert [comparison.unit for comparison in measure("selecting")] == ["rows/s", "MB"] * 2
 
 
 def test_memory_is_compared_stage_by_stage() -> None:

@@ -31,10 +31,14 @@ def image(number: int, holdout: Holdout = "none", wnid: str = CLASSES[0], **othe
             format="JPEG",
             gzipped=False,
             greyscale=False,
+            sharpness=100.0,
             normalised=(),
         ),
         split="train" if holdout == "none" else "benchmark",
         holdout=holdout,
+        stratum="low",
+        weight=1.0,
+        blurred=False,
         duplicate_group=f"{CLASSES[0]}_{others.get('group', number)}",
     )
 

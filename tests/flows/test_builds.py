@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.collections import make_collection
 from tests.flows.conftest import Run, command_line, environment
-from tests.pipeline.sources.synthetic import make_collection
 
 CLASSES = ["n01440764", "n02123045", "n07920052"]
 

@@ -11,8 +11,8 @@ import pytest
 from flows.cli import main
 from pipeline.rundir import exclusive, open_run
 from schemas.loading import load_config
+from tests.collections import make_collection
 from tests.flows.conftest import environment
-from tests.pipeline.sources.synthetic import make_collection
 
 TEACHERS = "teachers: [{name: glm-4.1v-9b-thinking, engine: {kind: pixels}}]"
 

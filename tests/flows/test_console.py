@@ -37,6 +37,24 @@ def test_a_stage_says_its_name_its_count_and_its_state(kind: type[Bars | Lines])
         assert word in written(on)
 
 
+@pytest.mark.parametrize("kind", [Bars, Lines])
+def test_bytes_are_said_in_larger_units(kind: type[Bars | Lines]) -> None:
+    on = console(terminal=kind is Bars)
+    with kind(on).task("index", 1_300_000_000, "bytes") as task:
+        task.advance(1_300_000_000)
+    assert "1.3 GB" in written(on)
+    assert "1,300" not in written(on)
+    assert "GB bytes" not in written(on)
+
+
+def test_a_line_on_the_way_says_how_many_bytes_of_how_many() -> None:
+    on = console(terminal=False)
+    with Lines(on, interval=0).task("index", 2_000_000, "bytes") as task:
+        task.advance(500_000)
+    assert written(on).startswith("index: 500.0 kB of 2.0 MB, ")
+    assert "B/s, " in written(on)
+
+
 def test_lines_come_now_and_then_and_once_at_the_end() -> None:
     on = console(terminal=False)
     with Lines(on, interval=3600).task("screen", 1000, "images") as task:

@@ -15,9 +15,9 @@ from flows.doctor import diagnose
 from schemas.config import BuildConfig
 from schemas.engines import CustomEngine, PixelsEngine
 from schemas.errors import ConfigError
+from tests.collections import make_collection
 from tests.flows.conftest import command_line, environment
 from tests.pipeline.doctor.world import make_config
-from tests.pipeline.sources.synthetic import make_collection
 
 PIXELS = PixelsEngine(kind="pixels")
 
@@ -58,7 +58,7 @@ def test_a_fault_has_its_mark_and_under_it_the_remedy(
     assert "nowhere does not exist" in lines[number]
     assert lines[number + 1].strip().startswith("→ set source.path")
     # whole, though the terminal that it does not go to is narrow
-    assert lines[number + 1].strip().endswith("or to one uncompressed tar of either")
+    assert lines[number + 1].strip().endswith("or to hf://datasets/OWNER/NAME")
     assert lines[-1].startswith("1 fault(s)")
 
 

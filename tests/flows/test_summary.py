@@ -13,7 +13,7 @@ from pipeline.rundir import RunDirectory
 from schemas.config import BuildConfig
 from schemas.loading import parse_config
 from schemas.report import CanaryReport, GenerationReport
-from tests.pipeline.sources.synthetic import collection_ids, make_collection
+from tests.collections import collection_ids, make_collection
 
 CLASSES = ["n01440764", "n02123045"]
 IDS = collection_ids(CLASSES, 5)

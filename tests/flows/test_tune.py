@@ -12,8 +12,8 @@ from pipeline import stages
 from pipeline.progress import Silent
 from schemas.errors import ConfigError, EngineError, RunDirectoryError
 from schemas.loading import load_config
+from tests.collections import make_collection
 from tests.fakes.openai_server import FakeServer
-from tests.pipeline.sources.synthetic import make_collection
 
 TEACHERS = ["glm-4.1v-9b-thinking", "kimi-vl-a3b-thinking-2506"]
 PIXELS: dict[str, object] = {"kind": "pixels"}

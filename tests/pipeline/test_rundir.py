@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.rundir import check_run, exclusive, open_run
+from pipeline.rundir import LAYOUT, check_run, exclusive, open_for_index, open_run
 from schemas.config import BuildConfig
 from schemas.errors import RunDirectoryError
 from schemas.loading import load_config, parse_config
@@ -53,6 +53,32 @@ def test_a_file_is_refused(tmp_path: Path) -> None:
 def test_a_start_that_was_killed_in_its_first_write_may_come_again(tmp_path: Path) -> None:
     (tmp_path / ".run.json.123.tmp").write_bytes(b"half")
     open_run(tmp_path, config())
+
+
+def test_a_source_that_was_indexed_first_is_no_hindrance(tmp_path: Path) -> None:
+    run = open_for_index(tmp_path / "run")
+    with exclusive(run, None):
+        run.index.mkdir()
+    open_run(tmp_path / "run", config())
+    assert open_for_index(tmp_path / "run") == run
+
+
+def test_a_directory_with_other_files_is_no_place_for_an_index(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(RunDirectoryError, match="holds other files"):
+        open_for_index(tmp_path)
+
+
+def test_an_index_alone_does_not_go_on_with_another_version_s_directory(tmp_path: Path) -> None:
+    marker = open_run(tmp_path / "run", config()).path / "run.json"
+    marker.write_text(marker.read_text().replace(f'"layout":{LAYOUT}', '"layout":0'))
+    with pytest.raises(RunDirectoryError, match="made by another version"):
+        open_for_index(tmp_path / "run")
+
+
+def test_a_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunDirectoryError, match=r"caf.udce9: is not UTF-8"):
+        open_run(tmp_path / "caf\udce9", config())
 
 
 def test_a_name_that_no_file_system_takes_is_refused(tmp_path: Path) -> None:

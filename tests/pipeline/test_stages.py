@@ -14,11 +14,12 @@ import pytest
 
 from pipeline import stages
 from pipeline.generation.ledger import LedgerReader
-from schemas.config import BuildConfig
+from schemas.config import BuildConfig, SourceConfig
 from schemas.errors import DatasetError, RunDirectoryError
 from schemas.loading import load_config
 from schemas.rejection import Stage
-from tests.pipeline.sources.synthetic import make_collection
+from tests.collections import make_collection
+from tests.fakes.noted_progress import NotedProgress
 
 CLASSES = ["n01440764", "n02123045", "n07920052", "n04099429"]
 TEACHERS = ["glm-4.1v-9b-thinking", "kimi-vl-a3b-thinking-2506"]
@@ -227,3 +228,15 @@ def test_a_full_disk_is_an_error_and_the_next_start_goes_on(
         with pytest.raises(OSError, match="No space left on device"):
             build_all(config, tmp_path / "run")
     assert build_all(config, tmp_path / "run") == undisturbed
+
+
+def test_an_index_of_another_place_stays_and_that_is_said(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        make_collection(tmp_path / name, "tars", CLASSES, 1)
+    first = stages.index_alone(SourceConfig(path=str(tmp_path / "a")), tmp_path / "run", NotedProgress())
+    progress = NotedProgress()
+    assert stages.index_alone(SourceConfig(path=str(tmp_path / "b")), tmp_path / "run", progress) == first
+    (warning,) = progress.warnings
+    assert f"lists {tmp_path / 'a'}, and is taken for a list of {tmp_path / 'b'}; delete" in warning
+    stages.index_alone(SourceConfig(path=str(tmp_path / "a")), tmp_path / "run", progress)
+    assert len(progress.warnings) == 1

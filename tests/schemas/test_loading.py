@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from schemas.config import BuildConfig
 from schemas.engines import OpenAIEngine, VllmEngine
 from schemas.errors import ConfigError
-from schemas.loading import dump_config, load_config, parse_config
+from schemas.loading import dump_config, load_config, override_source, parse_config
 
 MINIMAL = """
 source: {path: photographs}
@@ -31,7 +31,41 @@ def test_the_least_configuration_has_the_paper_s_defaults() -> None:
 
 def test_a_relative_source_is_taken_from_the_file_s_folder(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(MINIMAL)
-    assert load_config(tmp_path / "c.yaml").source.path == tmp_path / "photographs"
+    assert load_config(tmp_path / "c.yaml").source.path == str(tmp_path / "photographs")
+
+
+def test_an_address_on_the_hub_is_no_place_on_disk(tmp_path: Path) -> None:
+    address = "hf://datasets/timm/imagenet-w21-wds@main/train"
+    (tmp_path / "c.yaml").write_text(MINIMAL.replace("photographs", address))
+    source = load_config(tmp_path / "c.yaml").source
+    assert source.path == address
+    assert source.is_hub
+
+
+def test_a_relative_folder_of_parts_is_taken_from_the_file_s_folder(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(MINIMAL.replace("photographs", "photographs, index_cache: parts"))
+    assert load_config(tmp_path / "c.yaml").source.index_cache == tmp_path / "parts"
+
+
+def test_a_source_may_be_replaced_by_another_place_or_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = parse_config(MINIMAL.replace("photographs", "photographs, form: tree, dimensions: false"), "c.yaml")
+    moved = override_source(config, "elsewhere", None).source
+    assert (moved.path, moved.form, moved.dimensions) == (str(tmp_path / "elsewhere"), "auto", False)
+    assert override_source(config, None, "tars").source == config.source.model_copy(update={"form": "tars"})
+    assert override_source(config, "hf://datasets/a/b", "parquet").source.path == "hf://datasets/a/b"
+    assert override_source(config, None, None) == config
+
+
+def test_a_form_that_there_is_not_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="no such form; choose one of auto, tree"):
+        override_source(parse_config(MINIMAL, "c.yaml"), None, "zip")
+
+
+@pytest.mark.parametrize("place", ["", "~nosuchuser/x", "a\0b", "caf\udce9"])
+def test_a_place_on_the_command_line_that_can_be_none_is_named(place: str) -> None:
+    with pytest.raises(ConfigError, match="--source"):
+        override_source(parse_config(MINIMAL, "c.yaml"), place, None)
 
 
 def test_a_dumped_configuration_loads_to_an_equal_one() -> None:

@@ -22,7 +22,7 @@ from pipeline.progress import Silent
 from pipeline.publishing.verify import verify_dataset
 from pipeline.teachers import GRAMMARS, load_teacher
 from schemas.identity import request_seed
-from tests.pipeline.sources.synthetic import collection_ids, make_collection
+from tests.collections import collection_ids, make_collection
 from tests.vllm.engines import GLM, KIMI, vllm_settings
 from tests.vllm.script import VARIABLE, WORDS, load_tokenizer, write_script
 

@@ -26,7 +26,7 @@ from pipeline.teachers import load_teacher
 from schemas.completion import FinishReason
 from schemas.engines import OpenAIEngine
 from schemas.errors import EngineError, EngineUnavailableError, RequestRefusedError
-from tests.pipeline.sources.synthetic import make_collection, synthetic_photograph
+from tests.collections import make_collection, synthetic_photograph
 from tests.vllm.engines import GLM, KIMI
 from tests.vllm.in_process import ask, load, picture
 from tests.vllm.script import Part, Words

@@ -11,7 +11,7 @@ from flows.tune import TuneOptions, tune
 from pipeline import stages
 from pipeline.progress import Silent
 from schemas.loading import load_config
-from tests.pipeline.sources.synthetic import make_collection
+from tests.collections import make_collection
 
 pytestmark = pytest.mark.vllm
 

@@ -132,7 +132,7 @@ def test_one_file_is_an_exact_duplicate(damaged_tree: Path) -> None:
 
 
 def test_the_index_takes_the_images_and_rejects_the_strays(damaged_tree: Path, tmp_path: Path) -> None:
-    summary = build_index(open_source(SourceConfig(path=damaged_tree)), tmp_path, Silent())
+    summary = build_index(open_source(SourceConfig(path=str(damaged_tree))), tmp_path, Silent())
     assert summary.form == "tree"
     assert summary.rejected == {RejectReason.NOT_AN_IMAGE_ID: 2}  # README.txt and SOURCES.md
     assert summary.images == len(list(damaged_tree.rglob("*.JPEG")))

@@ -8,8 +8,8 @@ from pipeline.doctor.build import examine_build
 from pipeline.doctor.cases import list_cases
 from pipeline.doctor.finding import Level
 from schemas.engines import CustomEngine, PixelsEngine
+from tests.collections import make_collection
 from tests.pipeline.doctor.world import GLM, KIMI, find, make_config
-from tests.pipeline.sources.synthetic import make_collection
 
 
 def test_the_form_of_the_source_is_told(tmp_path: Path) -> None:

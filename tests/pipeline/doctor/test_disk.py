@@ -16,8 +16,8 @@ from pipeline.rundir import open_run
 from pipeline.sources import build_index, open_source
 from schemas.config import BuildConfig
 from schemas.engines import PixelsEngine
+from tests.collections import make_collection
 from tests.pipeline.doctor.world import find, make_config
-from tests.pipeline.sources.synthetic import make_collection
 
 PIXELS = PixelsEngine(kind="pixels")
 WHAT = "run directory"

@@ -132,7 +132,7 @@ def test_offline_mode_is_named_and_the_hub_is_not_asked(monkeypatch: pytest.Monk
     [("missing", "no such model"), ("gated", "accepted its terms"), ("barred", "answers 401 Unauthorized")],
 )
 def test_a_model_that_the_hub_refuses_is_a_fault(monkeypatch: pytest.MonkeyPatch, kind: str, said: str) -> None:
-    with serve_hub(**{kind: {MODEL}}) as address:
+    with serve_hub(**{kind: {MODEL}}) as address:  # type: ignore[arg-type]  # by name
         monkeypatch.setattr(constants, "ENDPOINT", address)
         findings = examine(on_vllm(), on_vllm(KIMI))
     assert find(findings, WEIGHTS).level is Level.FAULT
@@ -237,7 +237,7 @@ def test_a_revision_that_is_not_pinned_is_a_warning_to_a_build(monkeypatch: pyte
 def test_the_token_is_never_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     for kinds in ({"missing": {MODEL}}, {"gated": {MODEL}}, {}):
-        with serve_hub(**kinds) as address:
+        with serve_hub(**kinds) as address:  # type: ignore[arg-type]  # by name
             monkeypatch.setattr(constants, "ENDPOINT", address)
             assert "hf_secret" not in str(examine(on_vllm()))
 

@@ -28,7 +28,8 @@ def make_config(source: Path, *engines: EngineConfig, images: int = 1000) -> Bui
     teachers = tuple(
         TeacherConfig(name=name, engine=engine) for name, engine in zip((GLM, KIMI), engines, strict=False)
     )
-    return BuildConfig(source=SourceConfig(path=source), selection=SelectionConfig(images=images), teachers=teachers)
+    selection = SelectionConfig(images=images)
+    return BuildConfig(source=SourceConfig(path=str(source)), selection=selection, teachers=teachers)
 
 
 def find(findings: Iterable[Finding], what: str) -> Finding:

@@ -8,13 +8,13 @@ import pytest
 
 from pipeline.progress import Silent
 from pipeline.selection import SELECTION_FILE, select_images
-from pipeline.sources import build_index, open_source, read_index
+from pipeline.sources import build_index, open_source
 from pipeline.tables import read_rows
 from pipeline.taxonomy import load_taxonomy
 from schemas.image import SelectedImage
+from tests.collections import make_collection
 from tests.fakes import scripted_engine
 from tests.pipeline.generation.world import configure
-from tests.pipeline.sources.synthetic import make_collection
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def selected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = configure(make_collection(root / "source", "tree", ["n01440764", "n02123045"], 6))
     source = open_source(config.source)
     build_index(source, root, Silent())
-    select_images(read_index(root), source, config, load_taxonomy(), root, Silent())
+    select_images(root, source, config, load_taxonomy(), root, Silent())
     return root
 
 

@@ -62,8 +62,17 @@ def test_every_field_of_the_record_is_listed(tmp_path: Path) -> None:
     card = card_of(tmp_path)
     assert "| `image_id` | string |" in card
     assert "| `lemmas[]` | string |" in card
+    assert "| `stratum` | string |" in card
+    assert "| `weight` | double |" in card
+    assert "| `blurred` | bool |" in card
     assert "| `pairs[].stop_reason` | string or null |" in card
     assert "| `pairs[].scores.compression` | double |" in card
+
+
+def test_the_card_says_what_the_weights_are_for(tmp_path: Path) -> None:
+    fields = card_of(tmp_path).partition("## Fields")[2]
+    assert "`weight` says" in fields
+    assert "an estimate for the collection as it is" in fields
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,18 @@ def test_a_record_holds_the_image_its_class_and_one_pair_per_teacher_in_order(wo
     assert record.pairs[1].raw == f"kimi looks at {HOUSEDOG}_1 – slowly.|A picture."
 
 
+def test_a_record_says_what_its_image_stands_for_and_what_is_odd_about_it(world: World) -> None:
+    image = world.images[0]
+    facts = image.facts.model_copy(update={"greyscale": True})
+    odd = {"facts": facts, "stratum": "high", "weight": 0.125, "blurred": True}
+    world.images[0] = image.model_copy(update=odd)
+    world.pack()
+    written = records(world.out)
+    record, other = written[f"{TENCH}_0.json"], written[f"{HOUSEDOG}_1.json"]
+    assert (record.stratum, record.weight, record.greyscale, record.blurred) == ("high", 0.125, True, True)
+    assert (other.stratum, other.weight, other.greyscale, other.blurred) == ("middle", 12.5, False, False)
+
+
 def test_the_class_member_is_the_taxonomys_label(world: World) -> None:
     entry = world.inputs().taxonomy.label(TENCH)
     world.pack()
@@ -152,7 +164,7 @@ def test_a_tiny_shard_has_these_very_bytes(tmp_path: Path) -> None:
     world.pack()
     digest = digests(world.out)["data/train-00000-of-00001.tar"]
     # Raise PACKING_VERSION and put the new digest here when the bytes of shards are changed on purpose.
-    assert digest == "562be1b0b8950483d407f3fd6f6ec68d0c24202dfe14c429c5cdbb9b4bb43b9b"
+    assert digest == "65cd79fa675a3471190ef030e4a0d3808c6895f4787c9015fe24097390ac6c53"
 
 
 # --- the same bytes, always ---

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from PIL import Image
 
 from pipeline.packing import PackInputs, pack
 from pipeline.packing.inputs import Parse
-from pipeline.progress import Silent
+from pipeline.progress import Progress, Silent
+from pipeline.sources.base import Batch, Container
 from pipeline.tables import read_rows, write_rows
 from pipeline.taxonomy import load_taxonomy
 from pipeline.teachers import load_teacher
@@ -25,7 +26,7 @@ from schemas.engines import PixelsEngine
 from schemas.errors import SourceError
 from schemas.identity import GenerationIdentity
 from schemas.image import ImageFacts, ImageFormat, ImageRef, SelectedImage, Split
-from schemas.manifest import DatasetManifest, SelectionManifest
+from schemas.manifest import DatasetManifest, SelectionManifest, Thresholds
 from schemas.rejection import Rejection, RejectReason, Stage
 from schemas.teacher import TeacherSpec
 
@@ -40,9 +41,16 @@ class MemorySource:
 
     files: dict[str, bytes]
     form: str = "memory"
+    is_stream: bool = False
 
-    def scan(self) -> Iterator[ImageRef | Rejection]:
+    def containers(self) -> Iterator[Container]:
         raise NotImplementedError
+
+    def scan(self, container: Container, start: int) -> Iterator[Batch]:
+        raise NotImplementedError
+
+    def prepare(self, refs: Iterable[ImageRef], progress: Progress) -> None:
+        """Nothing to do: all is in memory."""
 
     def read(self, ref: ImageRef) -> bytes:
         if ref.container not in self.files:
@@ -142,7 +150,7 @@ class World:
     def config(self) -> BuildConfig:
         return BuildConfig(
             seed=self.seed,
-            source=SourceConfig(path=self.directory),
+            source=SourceConfig(path=str(self.directory)),
             teachers=tuple(TeacherConfig(name=r.name, engine=PixelsEngine(kind="pixels")) for r in self.results),
             packing=PackingConfig(images_per_shard=self.images_per_shard, workers=self.workers),
         )
@@ -162,6 +170,8 @@ class World:
             left_over=0,
             rejected=rejected,
             near_duplicate_groups=0,
+            rule="webster",
+            thresholds=Thresholds(pilot=len(self.images), complexity=(1.0, 2.0), sharpness=0.0),
             screening="1",
             taxonomy_sha256=load_taxonomy().sha256,
             versions={},
@@ -203,10 +213,14 @@ def make_image(
             format=image_format,
             gzipped=data.startswith(b"\x1f\x8b"),
             greyscale=False,
+            sharpness=250.5,
             normalised=(),
         ),
         split=split,
         holdout="none" if split == "train" else "image",
+        stratum="middle",
+        weight=12.5,
+        blurred=False,
         duplicate_group=image_id,
     )
 

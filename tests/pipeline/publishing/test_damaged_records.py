@@ -53,6 +53,10 @@ RECORDS: dict[str, tuple[Change, str]] = {
     "object-for-text": (set_field("definition", {"k": 1}), "definition Input should be a valid string"),
     "text-for-list": (set_field("lemmas", "notalist"), "lemmas Input should be a valid array"),
     "integer-for-bool": (set_field("label_shown", 1), "label_shown Input should be a valid boolean"),
+    "number-for-bool": (set_field("blurred", 0.0), "blurred Input should be a valid boolean"),
+    "unknown-stratum": (set_field("stratum", "medium"), "stratum Input should be 'low', 'middle' or 'high'"),
+    "no-weight": (set_field("weight", 0.0), "weight Input should be greater than 0"),
+    "integer-for-weight": (set_field("weight", 12), "not written the way packing writes it"),
     "too-big-for-64-bits": (set_pair("seed", 2**63), "does not fit the dataset's features"),
     "type-in-a-pair": (set_pair("thinking_tokens", "7"), "pairs.0.thinking_tokens Input should be a valid integer"),
     # keys that loaders drop, or fill with nulls

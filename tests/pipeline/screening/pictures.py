@@ -77,6 +77,11 @@ def with_png_chunk(png: bytes, name: bytes, payload: bytes) -> bytes:
     return png[:33] + png_chunk(name, payload) + png[33:]
 
 
+def with_png_size(png: bytes, width: int, height: int) -> bytes:
+    """A PNG whose header, sealed with its right checksum, lies about its size."""
+    return png[:8] + png_chunk(b"IHDR", struct.pack(">II", width, height) + png[24:29]) + png[33:]
+
+
 def exif_block(orientation: int) -> bytes:
     """A TIFF structure that says nothing but the orientation."""
     exif = Image.Exif()

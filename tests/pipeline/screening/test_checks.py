@@ -11,17 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.screening import Unusable, library_versions, open_picture, screen
+from pipeline.screening import Unusable, judge_size, library_versions, open_picture, screen
 from schemas.config import ScreeningConfig
 from schemas.image import ImageFacts
 from schemas.rejection import RejectReason
 from tests.pipeline.screening.pictures import (
     LENIENT,
     encode,
+    exif_block,
     photograph,
     scan_start,
     with_announced_size,
     with_flipped_bits,
+    with_png_size,
 )
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -176,6 +178,45 @@ def test_size_is_judged_before_damage_and_damage_before_blankness() -> None:
     assert reason(encode(photograph(size=(100, 100)))[:-50]) is RejectReason.TOO_SMALL
     assert reason(blank[:-50]) is RejectReason.DECODE_ERROR
     assert reason(blank) is RejectReason.BLANK
+
+
+PNG = encode(photograph(size=(32, 24)), "PNG")
+SIZES = st.one_of(st.integers(1, 65535), st.sampled_from([223, 224, 225, 895, 896, 897, 8000, 65500, 65501, 2**31]))
+SIZE_REASONS = {RejectReason.BOMB, RejectReason.TOO_SMALL, RejectReason.EXTREME_ASPECT}
+
+
+@given(SIZES, SIZES)
+def test_a_size_is_judged_alike_with_and_without_the_file(width: int, height: int) -> None:
+    """The announced size is a lie here, so what passes the judgement fails the decoder."""
+    judged = judge_size(width, height, LIMITS)
+    verdict = screen(with_png_size(PNG, width, height), LIMITS)
+    if judged is None:
+        assert isinstance(verdict, ImageFacts) or verdict.reason not in SIZE_REASONS
+    else:
+        assert verdict == judged
+
+
+@given(SIZES, SIZES)
+def test_a_size_is_judged_alike_lying_and_standing(width: int, height: int) -> None:
+    lying, standing = judge_size(width, height, LIMITS), judge_size(height, width, LIMITS)
+    assert (lying and lying.reason) == (standing and standing.reason)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        photograph(size=(400, 200)),
+        photograph(size=(1000, 240)),
+        Image.fromarray(np.random.default_rng(0).integers(100, 118, (300, 400, 3), dtype=np.uint8)),
+        photograph(size=(300, 400)),
+    ],
+    ids=["too small", "strip", "nearly blank", "sound"],
+)
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG"])
+def test_an_orientation_changes_neither_verdict_nor_its_words(image: Image.Image, image_format: str) -> None:
+    files = [encode(image, image_format, exif=exif_block(orientation)) for orientation in range(1, 9)]
+    verdicts = [screen(data, LIMITS) for data in files]
+    assert len({verdict if isinstance(verdict, Unusable) else None for verdict in verdicts}) == 1
 
 
 def test_every_limit_is_the_callers() -> None:

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageFilter
 
 from pipeline.screening import screen
-from pipeline.screening.measures import perceptual_hash
+from pipeline.screening.measures import measure_sharpness, perceptual_hash
 from schemas.image import ImageFacts
-from tests.pipeline.screening.pictures import LENIENT, encode, photograph
+from tests.pipeline.screening.pictures import LENIENT, encode, exif_block, photograph
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -113,6 +115,57 @@ def test_one_coloured_object_makes_a_grey_picture_coloured() -> None:
     image = PHOTOS[0].convert("L").convert("RGB")
     image.paste((200, 20, 20), (100, 100, 120, 120))
     assert not facts_of(image).greyscale
+
+
+@given(st.integers(0, 2**32), st.integers(3, 40), st.integers(3, 40))
+def test_sharpness_is_the_textbook_variance_of_the_laplacian(seed: int, width: int, height: int) -> None:
+    grey = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
+    kernel = {(0, 1): 1, (1, 0): 1, (1, 2): 1, (2, 1): 1, (1, 1): -4}
+    inner = sum(
+        weight * grey[row : row + height - 2, column : column + width - 2].astype(float)
+        for (row, column), weight in kernel.items()
+    )
+    assert measure_sharpness(grey) == pytest.approx(float(np.var(inner)), abs=0.051)
+
+
+def test_sharpness_falls_the_more_a_picture_is_blurred(real_photographs: dict[str, Image.Image]) -> None:
+    for image in (*PHOTOS[:3], *real_photographs.values()):
+        levels = [facts_of(image.filter(ImageFilter.GaussianBlur(radius))).sharpness for radius in (0, 2, 4, 8)]
+        assert levels == sorted(levels, reverse=True)
+        assert levels[0] > 10 * levels[-1]
+
+
+def test_sharpness_hardly_depends_on_how_the_file_was_compressed() -> None:
+    assert facts_of(PHOTOS[0], 80).sharpness == pytest.approx(facts_of(PHOTOS[0], 97).sharpness, rel=0.15)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 300), (300, 2)])
+def test_a_picture_without_inner_pixels_has_no_sharpness(size: tuple[int, int]) -> None:
+    assert facts_of(photograph(size=size)).sharpness == 0
+
+
+def test_sharpness_is_rounded_to_tenths() -> None:
+    sharpness = facts_of(PHOTOS[0]).sharpness
+    assert sharpness == round(sharpness, 1)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_what_is_measured_without_a_direction_is_the_same_in_every_orientation(mode: str) -> None:
+    png = [encode(PHOTOS[1].convert(mode), "PNG", exif=exif_block(orientation)) for orientation in range(1, 9)]
+    facts = [screen(data, LENIENT) for data in png]
+    assert len({(fact.sharpness, fact.greyscale) for fact in facts if isinstance(fact, ImageFacts)}) == 1
+    assert len({fact.phash for fact in facts if isinstance(fact, ImageFacts)}) == 8
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_one_picture_has_the_same_facts_in_every_mode_and_lossless_format(mode: str) -> None:
+    grey = PHOTOS[2].convert("L").convert(mode)
+    expected = screen(encode(PHOTOS[2].convert("L"), "PNG"), LENIENT)
+    for image_format in ("PNG", "BMP", "WEBP"):
+        facts = screen(encode(grey, image_format, **({"lossless": True} if image_format == "WEBP" else {})), LENIENT)
+        assert isinstance(facts, ImageFacts)
+        same = {"bytes", "sha256", "format"}
+        assert facts.model_dump(exclude=same) == expected.model_dump(exclude=same)  # type: ignore[union-attr] # no Unusable
 
 
 def test_facts_are_the_same_whenever_they_are_measured() -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from pipeline.progress import Progress
 from pipeline.screening import Unusable, screen, screen_all
 from pipeline.screening.parallel import BATCH
+from pipeline.sources.base import Batch, Container
 from schemas.config import ScreeningConfig
 from schemas.errors import SourceError
 from schemas.image import ImageFacts, ImageRef
-from schemas.rejection import Rejection, RejectReason
+from schemas.rejection import RejectReason
 from tests.pipeline.screening.pictures import encode, photograph
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -26,11 +28,16 @@ class Folder:
 
     root: Path
     form: str = "folder"
+    is_stream: bool = False
 
-    def scan(self) -> Iterator[ImageRef | Rejection]:
-        for number, path in enumerate(sorted(self.root.iterdir())):
-            name, size = path.name, path.stat().st_size
-            yield ImageRef(image_id=f"n00000001_{number}", wnid="n00000001", container=name, offset=0, size=size)
+    def containers(self) -> Iterator[Container]:
+        raise NotImplementedError
+
+    def scan(self, container: Container, start: int) -> Iterator[Batch]:
+        raise NotImplementedError
+
+    def prepare(self, refs: Iterable[ImageRef], progress: Progress) -> None:
+        """Nothing to do: files can be read in any order."""
 
     def read(self, ref: ImageRef) -> bytes:
         try:
@@ -40,6 +47,18 @@ class Folder:
 
     def file_of(self, ref: ImageRef) -> Path:
         return self.root / ref.container
+
+
+@dataclass(frozen=True)
+class WornFolder(Folder):
+    """One of its files lies on a bad sector."""
+
+    worn: str = ""
+
+    def read(self, ref: ImageRef) -> bytes:
+        if ref.container == self.worn:
+            raise SourceError(f"{self.worn} cannot be read") from OSError(errno.EIO, "Input/output error")
+        return super().read(ref)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +72,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
 
 
 def references(folder: Folder) -> list[ImageRef]:
-    return [entry for entry in folder.scan() if isinstance(entry, ImageRef)]
+    return [
+        ImageRef(image_id=f"n00000001_{number}", wnid="n00000001", container=path.name, offset=0, size=1)
+        for number, path in enumerate(sorted(folder.root.iterdir()))
+    ]
 
 
 def test_verdicts_do_not_depend_on_the_number_of_workers(folder: Folder) -> None:
@@ -66,22 +88,8 @@ def test_verdicts_do_not_depend_on_the_number_of_workers(folder: Folder) -> None
 
 def test_an_image_on_a_bad_sector_is_unreadable_and_stops_nothing(folder: Folder) -> None:
     refs = references(folder)[:3]
-
-    class Worn:
-        form = "tree"
-
-        def scan(self) -> Iterator[ImageRef | Rejection]:
-            return folder.scan()
-
-        def read(self, ref: ImageRef) -> bytes:
-            if ref == refs[1]:
-                raise SourceError("a.JPEG cannot be read") from OSError(errno.EIO, "Input/output error")
-            return folder.read(ref)
-
-        def file_of(self, ref: ImageRef) -> Path:
-            return folder.file_of(ref)
-
-    verdicts = [verdict for _, verdict in screen_all(Worn(), refs, ScreeningConfig(workers=1))]
+    worn = WornFolder(folder.root, worn=refs[1].container)
+    verdicts = [verdict for _, verdict in screen_all(worn, refs, ScreeningConfig(workers=1))]
     assert verdicts[1] == Unusable(RejectReason.UNREADABLE, "the disk cannot read it")
     assert all(isinstance(verdict, ImageFacts) for verdict in (verdicts[0], verdicts[2]))
 

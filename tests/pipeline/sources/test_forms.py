@@ -9,31 +9,30 @@ import tarfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal, get_args
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.sources import Source
+from pipeline.sources.base import Batch
 from pipeline.sources.entries import identify, is_unsafe, printable
-from pipeline.sources.tar import OPEN_FILES, TarSource
+from pipeline.sources.loose import STRETCH
+from pipeline.sources.options import ScanOptions
+from pipeline.sources.ranges import OPEN_FILES
+from pipeline.sources.tar import TarSource
 from pipeline.sources.tars import TarsSource
 from pipeline.sources.tree import TreeSource
 from schemas.errors import SourceError
-from schemas.image import ImageRef
+from schemas.image import IndexedImage
 from schemas.rejection import Rejection, RejectReason, Stage
-from tests.pipeline.sources.synthetic import (
-    FORMS,
-    Form,
-    collection_ids,
-    make_collection,
-    make_tar,
-    member,
-    synthetic_photograph,
-)
+from tests.collections import collection_ids, make_collection, make_tar, member, synthetic_photograph
 
+Form = Literal["tree", "tars", "tar", "tar_of_tars"]
+FORMS: tuple[Form, ...] = get_args(Form)
 CLASSES = ("n00005787", "n02123045", "n12102133")
-OPENERS: dict[Form, Callable[[Path], Source]] = {
+OPENERS: dict[Form, Callable[..., Source]] = {
     "tree": TreeSource,
     "tars": TarsSource,
     "tar": TarSource,
@@ -41,12 +40,17 @@ OPENERS: dict[Form, Callable[[Path], Source]] = {
 }
 
 
-def images_of(source: Source) -> list[ImageRef]:
-    return [entry for entry in source.scan() if isinstance(entry, ImageRef)]
+def batches_of(source: Source) -> list[Batch]:
+    return [batch for container in source.containers() for batch in source.scan(container, container.start)]
+
+
+def images_of(source: Source) -> list[IndexedImage]:
+    rows = (row for batch in batches_of(source) for row in batch.images.to_pylist())
+    return [IndexedImage.model_validate(row) for row in rows]
 
 
 def rejections_of(source: Source) -> list[Rejection]:
-    return [entry for entry in source.scan() if isinstance(entry, Rejection)]
+    return [rejection for batch in batches_of(source) for rejection in batch.rejections]
 
 
 def reasons_of(source: Source) -> list[RejectReason]:
@@ -140,6 +144,41 @@ def test_any_text_becomes_one_printable_line(text: str) -> None:
     line.encode()
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("mode", ["random", "sequential"])
+def test_sizes_are_read_from_the_images_first_bytes_unless_nobody_looks(
+    tmp_path: Path, form: Form, mode: Literal["random", "sequential"]
+) -> None:
+    path = make_collection(tmp_path / "source", form, CLASSES, per_class=2)
+    known = {(row.format, row.width, row.height) for row in images_of(OPENERS[form](path, ScanOptions(mode)))}
+    unknown = images_of(OPENERS[form](path, ScanOptions(mode, dimensions=False)))
+    assert known == {("JPEG", 256, 240)}
+    assert {(row.format, row.width, row.height) for row in unknown} == {(None, None, None)}
+    assert [row.image_id for row in unknown] == collection_ids(CLASSES, 2)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_scan_goes_on_where_a_batch_ended(tmp_path: Path, form: Form) -> None:
+    source = OPENERS[form](make_collection(tmp_path / "source", form, CLASSES, per_class=2))
+    for container in source.containers():
+        for batch in source.scan(container, container.start):
+            assert not [rest for rest in source.scan(container, batch.position) if len(rest.images)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_keys_of_containers_change_when_their_files_do_and_not_otherwise(tmp_path: Path, form: Form) -> None:
+    path = make_collection(tmp_path / "source", form, CLASSES, per_class=1)
+    keys = [container.key for container in OPENERS[form](path).containers()]
+    assert keys == [container.key for container in OPENERS[form](path).containers()]
+    assert len(set(keys)) == len(keys)
+    changed = next(file for file in sorted(path.rglob("*")) if file.is_file()) if path.is_dir() else path
+    os.utime(changed, ns=(0, 0))
+    later = [container.key for container in OPENERS[form](path).containers()]
+    assert [key != before for key, before in zip(later, keys, strict=True)].count(True) >= 1
+    if path.is_dir():
+        assert later[1:] == keys[1:]
+
+
 def test_an_unsafe_name_is_absolute_or_climbs() -> None:
     assert is_unsafe("/n00005787_1.JPEG")
     assert is_unsafe("a/../n00005787_1.JPEG")
@@ -204,14 +243,54 @@ class TestTree:
 
     def test_a_root_that_vanished_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(SourceError, match="gone cannot be read"):
-            list(TreeSource(tmp_path / "gone").scan())
+            list(TreeSource(tmp_path / "gone").containers())
 
     def test_an_archive_among_loose_images_is_an_error_and_not_one_stray(self, tmp_path: Path) -> None:
         (tmp_path / "n00005787_1.JPEG").write_bytes(b"loose")
         (tmp_path / "z").mkdir()
         (tmp_path / "z" / "n00005788.tar").write_bytes(make_tar({"n00005788_1.JPEG": b"a"}))
         with pytest.raises(SourceError, match=r"archive among loose images; set source\.form to tars"):
-            list(TreeSource(tmp_path).scan())
+            list(TreeSource(tmp_path).containers())
+
+    def test_a_wide_folder_is_several_containers_in_the_order_of_names(self, tmp_path: Path) -> None:
+        count = STRETCH + 5
+        for number in range(count):
+            os.mknod(tmp_path / f"n00005787_{number}.JPEG")
+        source = TreeSource(tmp_path)
+        assert [(found.start, found.end) for found in source.containers()] == [(0, STRETCH), (STRETCH, count)]
+        ids = [row for batch in batches_of(source) for row in batch.images["image_id"].to_pylist()]
+        assert ids == [name[:-5] for name in sorted(f"n00005787_{number}.JPEG" for number in range(count))]
+
+    def test_a_folder_that_changes_while_it_is_indexed_is_an_error(self, tmp_path: Path) -> None:
+        (tmp_path / "n00005787_1.JPEG").write_bytes(b"a")
+        source = TreeSource(tmp_path)
+        (container,) = source.containers()
+        (tmp_path / "n00005787_1.JPEG").write_bytes(b"longer")
+        with pytest.raises(SourceError, match="changed while it was indexed; start again"):
+            list(source.scan(container, 0))
+
+    def test_a_file_that_tells_nothing_stays(self, tmp_path: Path) -> None:
+        (tmp_path / "n00005787_1.JPEG").touch()
+        (tmp_path / "n00005787_2.JPEG").write_bytes(b"\x1f\x8b\x08")
+        assert [(image.image_id, image.width) for image in images_of(TreeSource(tmp_path))] == [
+            ("n00005787_1", None),
+            ("n00005787_2", None),
+        ]
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+    def test_a_file_that_may_not_be_opened_stays(self, tmp_path: Path) -> None:
+        (tmp_path / "n00005787_1.JPEG").write_bytes(synthetic_photograph("n00005787_1"))
+        (tmp_path / "n00005787_1.JPEG").chmod(0)
+        (image,) = images_of(TreeSource(tmp_path))
+        assert image.width is None
+
+    def test_images_with_unusual_names_keep_their_place(self, tmp_path: Path) -> None:
+        names = ("n00005787_1.JPEG", "n00005787_n00005787_2.JPEG", "n00005788_1.JPEG", "n00005788_n00005788_2.JPEG")
+        for name in names:
+            (tmp_path / name).write_bytes(synthetic_photograph("n00005787_1"))
+        found = images_of(TreeSource(tmp_path))
+        assert [image.container for image in found] == list(names)
+        assert {image.width for image in found} == {256}
 
 
 class TestTar:
@@ -235,7 +314,8 @@ class TestTar:
         source = tar_source(
             tmp_path / "a.tar", archive_of(member("n00005787", kind=tarfile.DIRTYPE), member("n00005787_1.JPEG", 1))
         )
-        assert len(list(source.scan())) == 1
+        assert len(images_of(source)) == 1
+        assert not rejections_of(source)
 
     def test_long_and_foreign_names_are_no_obstacle(self, tmp_path: Path) -> None:
         source = tar_source(
@@ -269,6 +349,25 @@ class TestTar:
         assert reasons_of(source) == [RejectReason.ARCHIVE_DAMAGED] * 2
         assert rejections_of(source)[1].detail.startswith("the archive: n00005788.tar: ")
 
+    def test_each_inner_archive_is_a_container_and_what_lies_beside_them_another(self, tmp_path: Path) -> None:
+        inner = {f"classes/n0000578{digit}.tar": make_tar({f"n0000578{digit}_1.JPEG": b"a"}) for digit in "123"}
+        source = tar_source(tmp_path / "a.tar", make_tar({**inner, "n00005784_1.JPEG": b"loose", "README": b""}))
+        *archives, others = source.containers()
+        found = [[batch.images["image_id"].to_pylist() for batch in source.scan(one, one.start)] for one in archives]
+        assert found == [[["n00005781_1"]], [["n00005782_1"]], [["n00005783_1"]]]
+        (batch,) = source.scan(others, others.start)
+        assert batch.images["image_id"].to_pylist() == ["n00005784_1"]
+        assert [rejection.detail for rejection in batch.rejections] == ["the archive: README"]
+
+    def test_an_archive_among_images_is_looked_into_in_its_place(self, tmp_path: Path) -> None:
+        inner = make_tar({"n00005788_1.JPEG": b"a", "notes": b""})
+        members = {"n00005787_1.JPEG": b"a", "more/n00005788.tar": inner, "n00005789_1.JPEG": b"b"}
+        source = tar_source(tmp_path / "a.tar", make_tar(members))
+        assert len(list(source.containers())) == 1
+        assert [image.image_id for image in images_of(source)] == ["n00005787_1", "n00005788_1", "n00005789_1"]
+        assert [source.read(image) for image in images_of(source)] == [b"a", b"a", b"b"]
+        assert [rejection.detail for rejection in rejections_of(source)] == ["the archive: more/n00005788.tar: notes"]
+
     def test_archives_are_looked_into_one_level_deep(self, tmp_path: Path) -> None:
         deepest = make_tar({"n00005787_1.JPEG": b"a"})
         source = tar_source(tmp_path / "a.tar", make_tar({"b.tar": make_tar({"c.tar": deepest})}))
@@ -277,7 +376,7 @@ class TestTar:
     @pytest.mark.parametrize("magic", [b"\x1f\x8b\x08", b"BZh91AY&SY", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"])
     def test_a_compressed_archive_is_refused_with_the_remedy(self, tmp_path: Path, magic: bytes) -> None:
         with pytest.raises(SourceError, match=r"a\.tar is compressed .* unpack it once with"):
-            list(tar_source(tmp_path / "a.tar", magic + bytes(600)).scan())
+            list(tar_source(tmp_path / "a.tar", magic + bytes(600)).containers())
 
     def test_a_name_that_begins_like_bzip2_is_no_compression(self, tmp_path: Path) -> None:
         source = tar_source(tmp_path / "a.tar", make_tar({"BZhang/n00005787_1.JPEG": b"a"}))
@@ -324,7 +423,7 @@ class TestTars:
         (tmp_path / "n00005787.tar").write_bytes(make_tar({"n00005787_1.JPEG": b"a"}))
         (tmp_path / "n00005788.tar.gz").write_bytes(b"\x1f\x8b")
         with pytest.raises(SourceError, match="gunzip"):
-            list(TarsSource(tmp_path).scan())
+            list(TarsSource(tmp_path).containers())
 
     def test_many_archives_are_read_by_many_threads_with_few_files_open(self, tmp_path: Path) -> None:
         count = 2 * OPEN_FILES

@@ -12,8 +12,8 @@ from pipeline import stages
 from pipeline.stages import Build, open_build
 from pipeline.tuning import Failure, Point, Ranges, Start, plan_tuning, tune_teacher
 from schemas.loading import load_config
+from tests.collections import make_collection
 from tests.fakes import scripted_engine
-from tests.pipeline.sources.synthetic import make_collection
 
 CLASSES = ["n01440764", "n02123045"]
 IMAGES = 12
