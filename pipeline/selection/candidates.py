@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from pipeline.screening import judge_size
 from pipeline.selection.classes import ClassJudge
 from pipeline.selection.ids import Ranks, rank_ids, synsets_of, wnid_of
-from pipeline.sources.seen import Keys, pack_ids
+from pipeline.sources.index.seen import Keys, pack_ids
 from pipeline.tables import damage_explained
 from schemas.config import ScreeningConfig
 from schemas.identity import rank

@@ -1,6 +1,6 @@
 """Image ids and their ranks by the million: eight bytes each, worked on as arrays.
 
-Keys are those of :func:`pipeline.sources.seen.pack_ids`, ranks those of :func:`schemas.identity.rank`.
+Keys are those of :func:`pipeline.sources.index.seen.pack_ids`, ranks those of :func:`schemas.identity.rank`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.sources.seen import Keys
+from pipeline.sources.index.seen import Keys
 
 Ranks = npt.NDArray[np.uint64]
 

@@ -17,7 +17,7 @@ from pipeline.selection.candidates import Candidates, Census
 from pipeline.selection.ids import synsets_of, unpack_ids, wnid_of
 from pipeline.selection.known import STRATUM_NAMES
 from pipeline.selection.rounds import Settled
-from pipeline.sources.seen import Keys
+from pipeline.sources.index.seen import Keys
 from schemas.derived import arrow_schema
 from schemas.image import Holdout, ImageRef, SelectedImage, Split
 from schemas.rejection import Rejection, RejectReason, Stage

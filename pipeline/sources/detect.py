@@ -11,14 +11,14 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.sources.archives.compressed import refuse_compressed
+from pipeline.sources.archives.headers import Damage, Member, read_members
 from pipeline.sources.base import Source
-from pipeline.sources.compressed import refuse_compressed
 from pipeline.sources.entries import identify, is_archive, printable, unreadable
-from pipeline.sources.folders import is_file, leads_to_file, walk
-from pipeline.sources.headers import Damage, Member, read_members
+from pipeline.sources.folders.listing import is_file, leads_to_file, walk
 from pipeline.sources.keeping import Keep
 from pipeline.sources.options import ScanOptions
-from pipeline.sources.shard_info import INFO_NAMES
+from pipeline.sources.shards.info import INFO_NAMES
 from schemas.config import SourceConfig, SourceForm
 from schemas.errors import SourceError
 

@@ -11,15 +11,15 @@ from pathlib import Path
 
 from pipeline.progress import Progress, Task
 from pipeline.sources.base import Batch, Container
-from pipeline.sources.candidates_store import CandidateStore
 from pipeline.sources.entries import printable
-from pipeline.sources.inflate import BEGINNING, Gunzip
 from pipeline.sources.keeping import Keep
 from pipeline.sources.options import ScanOptions
-from pipeline.sources.passes import LARGE, MARKS, Pass, Stopwatch, announce, load_pass, save_pass
-from pipeline.sources.readers import ForwardReader
-from pipeline.sources.seeking import SeekIndex
-from pipeline.sources.stream import Passing, StreamedTar
+from pipeline.sources.streams.candidates import CandidateStore
+from pipeline.sources.streams.inflate import BEGINNING, Gunzip
+from pipeline.sources.streams.passes import LARGE, MARKS, Pass, Stopwatch, announce, load_pass, save_pass
+from pipeline.sources.streams.readers import ForwardReader
+from pipeline.sources.streams.seeking import SeekIndex
+from pipeline.sources.streams.tar import Passing, StreamedTar
 from schemas.config import SourceConfig
 from schemas.errors import SourceError
 from schemas.image import ImageRef, IndexedImage

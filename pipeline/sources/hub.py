@@ -21,19 +21,19 @@ from pydantic import ValidationError
 from pipeline.files import write_atomic
 from pipeline.progress import Progress
 from pipeline.sources import parquet
+from pipeline.sources.archives.compressed import LONGEST_MAGIC, refuse_compressed
 from pipeline.sources.base import Batch, Container
-from pipeline.sources.candidates_store import CandidateStore
-from pipeline.sources.compressed import LONGEST_MAGIC, refuse_compressed
 from pipeline.sources.entries import ARCHIVE_SUFFIXES, judge, printable
-from pipeline.sources.hub_files import HubFile, HubFiles, Place
 from pipeline.sources.keeping import Keep
 from pipeline.sources.options import ScanOptions
-from pipeline.sources.parquet_rows import RowReader, scan_rows
-from pipeline.sources.readers import ForwardReader, RangeFile
-from pipeline.sources.shard_info import INFO_NAMES, MAX_INFO, Promises
-from pipeline.sources.shard_scan import SCANNER, Shard, scan_shard
-from pipeline.sources.shards import LOOSE
-from pipeline.sources.stretches import find_stretches
+from pipeline.sources.shards.folder import LOOSE
+from pipeline.sources.shards.info import INFO_NAMES, MAX_INFO, Promises
+from pipeline.sources.shards.parquet_rows import RowReader, scan_rows
+from pipeline.sources.shards.scan import SCANNER, Shard, scan_shard
+from pipeline.sources.streams.candidates import CandidateStore
+from pipeline.sources.streams.hub_files import HubFile, HubFiles, Place
+from pipeline.sources.streams.readers import ForwardReader, RangeFile
+from pipeline.sources.streams.stretches import find_stretches
 from schemas.base import Contract, canonical_json
 from schemas.config import SourceForm
 from schemas.errors import RunDirectoryError, SourceError

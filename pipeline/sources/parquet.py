@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.sources.archives.ranges import RangeReader
 from pipeline.sources.base import Batch, Container
 from pipeline.sources.on_disk import SourceOnDisk
 from pipeline.sources.options import ScanOptions
-from pipeline.sources.parquet_rows import RowReader, count_rows, scan_rows
-from pipeline.sources.ranges import RangeReader
-from pipeline.sources.shards import LOOSE, ShardFolder
+from pipeline.sources.shards.folder import LOOSE, ShardFolder
+from pipeline.sources.shards.parquet_rows import RowReader, count_rows, scan_rows
 from schemas.image import ImageRef
 
 SCANNER = "parquet-1"

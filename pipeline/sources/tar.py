@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.sources.archives import ArchiveContainer, list_archives, scan_container
+from pipeline.sources.archives.containers import ArchiveContainer, list_archives, scan_container
+from pipeline.sources.archives.ranges import RangeReader
 from pipeline.sources.base import Batch, Container
 from pipeline.sources.on_disk import SourceOnDisk
 from pipeline.sources.options import DEFAULT_OPTIONS, ScanOptions
-from pipeline.sources.ranges import RangeReader
 from schemas.image import ImageRef
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.sources.archives import ArchiveContainer, list_archives, scan_container
+from pipeline.sources.archives.containers import ArchiveContainer, list_archives, scan_container
+from pipeline.sources.archives.ranges import RangeReader
 from pipeline.sources.base import Batch, Container
 from pipeline.sources.entries import is_archive
-from pipeline.sources.folders import walk_folders
-from pipeline.sources.loose import list_loose, scan_loose
+from pipeline.sources.folders.listing import walk_folders
+from pipeline.sources.folders.loose import list_loose, scan_loose
 from pipeline.sources.on_disk import SourceOnDisk
 from pipeline.sources.options import DEFAULT_OPTIONS, ScanOptions
-from pipeline.sources.ranges import RangeReader
 from schemas.image import ImageRef
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pipeline.sources.base import Batch, Container
 from pipeline.sources.entries import printable, unreadable
-from pipeline.sources.folders import walk_folders
-from pipeline.sources.loose import list_loose, scan_loose
+from pipeline.sources.folders.listing import walk_folders
+from pipeline.sources.folders.loose import list_loose, scan_loose
 from pipeline.sources.on_disk import SourceOnDisk
 from pipeline.sources.options import DEFAULT_OPTIONS, ScanOptions
 from schemas.errors import SourceError

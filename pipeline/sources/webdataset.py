@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pipeline.sources.access import fetching
+from pipeline.sources.archives.access import fetching
+from pipeline.sources.archives.compressed import LONGEST_MAGIC, refuse_compressed
+from pipeline.sources.archives.ranges import RangeReader
 from pipeline.sources.base import Batch, Container
-from pipeline.sources.compressed import LONGEST_MAGIC, refuse_compressed
 from pipeline.sources.entries import ARCHIVE_SUFFIXES, is_archive, unreadable
-from pipeline.sources.folders import leads_to_file, walk
+from pipeline.sources.folders.listing import leads_to_file, walk
 from pipeline.sources.on_disk import SourceOnDisk
 from pipeline.sources.options import ScanOptions
-from pipeline.sources.ranges import RangeReader
-from pipeline.sources.readers import WindowReader
-from pipeline.sources.shard_info import INFO_NAMES, MAX_INFO, Promises
-from pipeline.sources.shard_scan import SCANNER, Shard, scan_shard
-from pipeline.sources.shards import LOOSE, ShardFolder
+from pipeline.sources.shards.folder import LOOSE, ShardFolder
+from pipeline.sources.shards.info import INFO_NAMES, MAX_INFO, Promises
+from pipeline.sources.shards.scan import SCANNER, Shard, scan_shard
+from pipeline.sources.streams.readers import WindowReader
 from schemas.image import ImageRef
 
 WINDOW = 2**12

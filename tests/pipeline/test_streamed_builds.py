@@ -112,6 +112,7 @@ def test_what_was_selected_is_asked_and_packed_in_fresh_processes_without_the_ar
 
 
 @pytest.mark.parametrize("stage", ["generate", "pack"])
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["gone", "cut"])
 def test_kept_images_that_were_lost_since_are_fetched_again(world: World, stage: str, how: str) -> None:
     assert not world.do("run", *ALL[: ALL.index(stage)])
@@ -121,6 +122,7 @@ def test_kept_images_that_were_lost_since_are_fetched_again(world: World, stage:
     assert world.shards("run") == world.shards("whole") != {}
 
 
+@pytest.mark.slow
 def test_a_kept_image_with_a_flipped_bit_is_one_line_and_doing_the_same_again_fetches_it(world: World) -> None:
     assert not world.do("run", "index", "select")
     damage(world.kept("run"), "a flipped bit")
@@ -149,12 +151,14 @@ def test_an_archive_that_is_gone_before_it_was_read_is_one_line(world: World) ->
         open_build(world.settings(), world.folder / "run")
 
 
+@pytest.mark.slow
 def test_two_builds_that_share_an_index_make_one_dataset(world: World) -> None:
     assert not world.do("one", *ALL)
     assert not world.do("two", *ALL)
     assert world.shards("one") == world.shards("two") != {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seek_index", [False, True])
 def test_killed_at_random_moments_it_makes_the_same_dataset(tmp_path: Path, seek_index: bool) -> None:
     world = World(tmp_path, seek_index=seek_index)

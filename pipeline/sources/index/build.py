@@ -19,7 +19,7 @@ from pipeline.sources.index.parts import DamagedPartError, Parts, Stored, find_d
 from pipeline.sources.index.resized import WARNING, has_names_of_resized, has_sizes_of_resized
 from pipeline.sources.index.scan import Missing, ScanJob, scan_into_parts
 from pipeline.sources.index.summary import IMAGES, PARTS, REJECTIONS, SUMMARY, IndexSummary
-from pipeline.sources.shard_info import Announcing
+from pipeline.sources.shards.info import Announcing
 from pipeline.workers import ordered_map, resolve_workers
 from schemas.base import canonical_json
 from schemas.config import SourceConfig

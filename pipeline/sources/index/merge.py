@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 from pipeline.files import TEMPORARY_SUFFIX, atomic_writer
 from pipeline.sources.entries import printable
 from pipeline.sources.index.parts import PART_COLUMNS, PartReader, Stored
+from pipeline.sources.index.seen import SeenIds, pack_ids
 from pipeline.sources.index.summary import IMAGES, REJECTIONS
-from pipeline.sources.seen import SeenIds, pack_ids
 from schemas.base import Contract
 from schemas.derived import arrow_schema
 from schemas.errors import ConservationError

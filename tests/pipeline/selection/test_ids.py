@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.selection.ids import rank_ids, synsets_of, unpack_ids, wnid_of
-from pipeline.sources.seen import pack_ids
+from pipeline.sources.index.seen import pack_ids
 from schemas.identity import rank
 
 IDS = st.lists(st.from_regex(r"n[0-9]{8}_[0-9]{1,9}", fullmatch=True), max_size=40)

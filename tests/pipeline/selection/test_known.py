@@ -16,7 +16,7 @@ DIGEST = "ab" * 32
 
 
 def learn(complexities: list[float], sides: list[tuple[int, int]] | None = None) -> Verdicts:
-    shape = np.array(sides or [(0, 0)] * len(complexities), np.int32).reshape(-1, 2)
+    shape = np.array(sides or [(0, 0)] * len(complexities), np.uint32).reshape(-1, 2)
     verdicts = Verdicts(shape, ScreeningConfig())
     for position, complexity in enumerate(complexities):
         verdicts.add_usable(position, DIGEST, complexity, sharpness=complexity)
@@ -50,7 +50,7 @@ def test_the_pilot_is_what_has_the_smallest_ranks() -> None:
 
 
 def test_faults_are_told_apart_and_kept_word_for_word() -> None:
-    verdicts = Verdicts(np.array([(0, 0), (100, 300), (0, 0), (0, 0)], np.int32), ScreeningConfig())
+    verdicts = Verdicts(np.array([(0, 0), (100, 300), (0, 0), (0, 0)], np.uint32), ScreeningConfig())
     verdicts.add_fault(0, RejectReason.DECODE_ERROR, "JPEG data: früh zu Ende")
     verdicts.add_usable(2, DIGEST, 1.5, 100.0)
     assert (verdicts.fault(0).reason, verdicts.fault(0).detail) == (

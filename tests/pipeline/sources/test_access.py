@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sources.access import InOrder, fetching, seeks_slowly
+from pipeline.sources.archives.access import InOrder, fetching, seeks_slowly
 
 DEVICE = os.makedev(8, 1)
 

@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.sources.access import InOrder
-from pipeline.sources.archive import Archive, scan_archive
+from pipeline.sources.archives.access import InOrder
+from pipeline.sources.archives.headers import BLOCK, END, Fetch, Member, read_members
+from pipeline.sources.archives.judging import judge_member
+from pipeline.sources.archives.scan import Archive, scan_archive
 from pipeline.sources.base import Batch
-from pipeline.sources.headers import BLOCK, END, Fetch, Member, read_members
-from pipeline.sources.judging import judge_member
 from schemas.errors import SourceError
 from schemas.image import IndexedImage
 from schemas.rejection import Rejection, RejectReason

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.sources import candidates_store
-from pipeline.sources.candidates_store import CandidateStore
 from pipeline.sources.keeping import Keep
+from pipeline.sources.streams import candidates as candidates_store
+from pipeline.sources.streams.candidates import CandidateStore
 from schemas.errors import SourceError
 from schemas.identity import rank
 from schemas.image import ImageRef

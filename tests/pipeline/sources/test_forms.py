@@ -16,11 +16,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.sources import Source
+from pipeline.sources.archives.ranges import OPEN_FILES
 from pipeline.sources.base import Batch
 from pipeline.sources.entries import identify, is_unsafe, printable
-from pipeline.sources.loose import STRETCH
+from pipeline.sources.folders.loose import STRETCH
 from pipeline.sources.options import ScanOptions
-from pipeline.sources.ranges import OPEN_FILES
 from pipeline.sources.tar import TarSource
 from pipeline.sources.tars import TarsSource
 from pipeline.sources.tree import TreeSource

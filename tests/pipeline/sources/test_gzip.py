@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 
 from pipeline.progress import Silent
 from pipeline.sources import gzip as source_module
-from pipeline.sources import seeking, stream
 from pipeline.sources.base import Batch, Source
 from pipeline.sources.gzip import GzipSource
 from pipeline.sources.keeping import Keep
 from pipeline.sources.options import ScanOptions
+from pipeline.sources.streams import seeking
+from pipeline.sources.streams import tar as stream
 from pipeline.sources.tar import TarSource
 from schemas.errors import SourceError
 from schemas.identity import rank

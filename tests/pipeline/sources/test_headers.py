@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.sources.headers import BLOCK, END, Damage, Member, read_members
+from pipeline.sources.archives.headers import BLOCK, END, Damage, Member, read_members
 from tests.collections import make_tar, member, pad
 
 Format = Literal[0, 1, 2]

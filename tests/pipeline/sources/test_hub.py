@@ -14,13 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.progress import Silent
-from pipeline.sources import hub, hub_files, parquet_rows, shard_scan, stretches
+from pipeline.sources import hub
 from pipeline.sources.hub import HubSource, open_hub
-from pipeline.sources.hub_files import HubFiles, Place
 from pipeline.sources.keeping import Keep
 from pipeline.sources.options import ScanOptions
 from pipeline.sources.parquet import ParquetSource
-from pipeline.sources.stretches import find_stretches
+from pipeline.sources.shards import parquet_rows
+from pipeline.sources.shards import scan as shard_scan
+from pipeline.sources.streams import hub_files, stretches
+from pipeline.sources.streams.hub_files import HubFiles, Place
+from pipeline.sources.streams.stretches import find_stretches
 from pipeline.sources.webdataset import WebDatasetSource
 from schemas.config import SourceForm
 from schemas.errors import RunDirectoryError, SourceError

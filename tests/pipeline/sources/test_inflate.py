@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.sources import seeking
-from pipeline.sources.inflate import BEGINNING, Gunzip
-from pipeline.sources.seeking import SeekIndex
+from pipeline.sources.streams import seeking
+from pipeline.sources.streams.inflate import BEGINNING, Gunzip
+from pipeline.sources.streams.seeking import SeekIndex
 from schemas.errors import SourceError
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pipeline.sources.archives.names import cut_out, find_images
 from pipeline.sources.entries import identify
-from pipeline.sources.names import cut_out, find_images
 
 likely = st.builds(
     "{}{}{}{}{}".format,

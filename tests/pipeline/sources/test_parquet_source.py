@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sources import parquet_rows
 from pipeline.sources.options import ScanOptions
 from pipeline.sources.parquet import ParquetSource
+from pipeline.sources.shards import parquet_rows
 from schemas.errors import SourceError
 from tests.collections import Collection, synthetic_photograph
 from tests.pipeline.sources.listing import list_container, list_source

@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.sources.seen import SeenIds, pack_ids
+from pipeline.sources.index.seen import SeenIds, pack_ids
 
 ids = st.from_regex(r"n0000000[0-9]_[0-9]{1,2}", fullmatch=True)
 any_ids = st.from_regex(r"n[0-9]{8}_[0-9]{1,9}", fullmatch=True)

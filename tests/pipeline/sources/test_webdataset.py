@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sources import shard_scan
 from pipeline.sources.options import ScanOptions
-from pipeline.sources.readers import ForwardReader, WindowReader
-from pipeline.sources.shard_scan import Shard, scan_shard
+from pipeline.sources.shards import scan as shard_scan
+from pipeline.sources.shards.scan import Shard, scan_shard
+from pipeline.sources.streams.readers import ForwardReader, WindowReader
 from pipeline.sources.webdataset import WebDatasetSource
 from schemas.errors import SourceError
 from schemas.image import ImageRef

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.sources.names import Found
+from pipeline.sources.archives.names import Found
 from pipeline.sources.probe import Header
 from pipeline.tables import to_table
 from schemas.derived import arrow_schema

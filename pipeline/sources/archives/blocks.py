@@ -1,10 +1,10 @@
 """Thousands of tar headers at once: read one after the other, checked as columns.
 
 Reading headers one by one costs more in Python than in the system. So the loop here only finds out where the next
-header is; whether a header was an ordinary one (:func:`pipeline.sources.headers.read_ordinary`) is checked afterwards,
-for all of them together. Whatever is not goes through :class:`pipeline.sources.headers.HeaderReader`, and where that
+header is; whether a header was an ordinary one (:func:`.headers.read_ordinary`) is checked afterwards,
+for all of them together. Whatever is not goes through :class:`.headers.HeaderReader`, and where that
 finds the next header elsewhere, what was read behind it is forgotten. The outcome is that of
-:func:`pipeline.sources.headers.read_members`, which a property test holds.
+:func:`.headers.read_members`, which a property test holds.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.sources.archives.headers import BLOCK, Damage, Fetch, HeaderReader, Member, Step, read_ordinary
 from pipeline.sources.entries import is_unsafe
-from pipeline.sources.headers import BLOCK, Damage, Fetch, HeaderReader, Member, Step, read_ordinary
 from pipeline.sources.probe import HEAD_BYTES, Header, probe
 
 MEMBERS = 2048

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from pipeline.sources.entries import unreadable
-from pipeline.sources.inflate import BEGINNING, ROOM, Inflater, Point
+from pipeline.sources.streams.inflate import BEGINNING, ROOM, Inflater, Point
 from schemas.errors import SourceError
 
 SPACING = 32 * 2**20

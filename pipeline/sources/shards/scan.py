@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipeline.sources.archives.headers import Damage, Fetch, HeaderReader, Step
 from pipeline.sources.base import Batch
 from pipeline.sources.entries import IMAGE_SUFFIXES, is_unsafe
-from pipeline.sources.headers import Damage, Fetch, HeaderReader, Step
 from pipeline.sources.probe import HEAD_BYTES, Header, probe
-from pipeline.sources.rows import BATCH_SECONDS, Offer
-from pipeline.sources.samples import MAX_MEMBERS, Image, Listing, Sample, split_name
+from pipeline.sources.shards.rows import BATCH_SECONDS, Offer
+from pipeline.sources.shards.samples import MAX_MEMBERS, Image, Listing, Sample, split_name
 
 SCANNER = "webdataset-1"
 """Raised whenever the same shard would be listed differently; part of every container's key."""

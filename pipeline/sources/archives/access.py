@@ -6,7 +6,7 @@ import os
 from functools import partial
 from pathlib import Path
 
-from pipeline.sources.headers import Fetch
+from pipeline.sources.archives.headers import Fetch
 from pipeline.sources.options import ScanMode
 
 READ_AHEAD = 4 * 2**20

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pipeline.sources.archives.headers import Damage, Member
 from pipeline.sources.entries import is_archive, is_unsafe, judge, reject
-from pipeline.sources.headers import Damage, Member
 from pipeline.sources.probe import Header
 from schemas.image import IndexedImage
 from schemas.rejection import Rejection, RejectReason

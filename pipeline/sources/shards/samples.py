@@ -15,11 +15,11 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeGuard
 
+from pipeline.sources.archives.headers import Damage, Member
 from pipeline.sources.base import BATCH_ENTRIES, Batch
 from pipeline.sources.entries import identify, is_unsafe, is_utf8, reject
-from pipeline.sources.headers import Damage, Member
 from pipeline.sources.probe import Header
-from pipeline.sources.rows import Offer, Row, refer, rows_to_table
+from pipeline.sources.shards.rows import Offer, Row, refer, rows_to_table
 from schemas.rejection import Rejection, RejectReason
 
 MAX_MEMBERS = 1024

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from pipeline.sources.compressed import LONGEST_MAGIC, refuse_compressed
+from pipeline.sources.archives.compressed import LONGEST_MAGIC, refuse_compressed
+from pipeline.sources.archives.headers import BLOCK, UNKNOWN_END, Damage, Fetch, HeaderReader, Member
+from pipeline.sources.archives.judging import judge_member
 from pipeline.sources.entries import identify, reject
-from pipeline.sources.headers import BLOCK, UNKNOWN_END, Damage, Fetch, HeaderReader, Member
-from pipeline.sources.judging import judge_member
 from pipeline.sources.probe import HEAD_BYTES, Header, probe
 from schemas.image import IndexedImage
 from schemas.rejection import Rejection, RejectReason

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.sources.archives.blocks import MEMBERS, NAME, Chunk, ChunkReader
+from pipeline.sources.archives.columns import Numbers, image_table, in_order
+from pipeline.sources.archives.compressed import LONGEST_MAGIC, refuse_compressed
+from pipeline.sources.archives.headers import Fetch, Member
+from pipeline.sources.archives.judging import judge_member
+from pipeline.sources.archives.names import LONGEST, Found, find_images
 from pipeline.sources.base import Batch
-from pipeline.sources.blocks import MEMBERS, NAME, Chunk, ChunkReader
-from pipeline.sources.columns import Numbers, image_table, in_order
-from pipeline.sources.compressed import LONGEST_MAGIC, refuse_compressed
 from pipeline.sources.entries import is_utf8
-from pipeline.sources.headers import Fetch, Member
-from pipeline.sources.judging import judge_member
-from pipeline.sources.names import LONGEST, Found, find_images
 from schemas.image import IndexedImage
 from schemas.rejection import Rejection
 

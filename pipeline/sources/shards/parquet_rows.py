@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 from pipeline.sources.base import Batch, Container
 from pipeline.sources.entries import identify, is_utf8, printable, reject, unreadable
 from pipeline.sources.probe import HEAD_BYTES, Header, probe
-from pipeline.sources.rows import BATCH_SECONDS, Offer, Row, refer, rows_to_table
-from pipeline.sources.samples import split_name
+from pipeline.sources.shards.rows import BATCH_SECONDS, Offer, Row, refer, rows_to_table
+from pipeline.sources.shards.samples import split_name
 from schemas.errors import SourceError
 from schemas.image import ImageRef
 from schemas.rejection import Rejection, RejectReason

@@ -6,7 +6,7 @@ import io
 import os
 from collections.abc import Iterator
 
-from pipeline.sources.headers import Fetch
+from pipeline.sources.archives.headers import Fetch
 
 
 class WindowReader:

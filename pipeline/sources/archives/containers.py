@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pipeline.sources.access import fetching
-from pipeline.sources.archive import Archive, scan_archive
+from pipeline.sources.archives.access import fetching
+from pipeline.sources.archives.compressed import LONGEST_MAGIC, refuse_compressed
+from pipeline.sources.archives.headers import Damage, Fetch, Member, read_members
+from pipeline.sources.archives.judging import judge_member
+from pipeline.sources.archives.ranges import OpenFile
+from pipeline.sources.archives.scan import Archive, scan_archive
 from pipeline.sources.base import Batch, Container
-from pipeline.sources.compressed import LONGEST_MAGIC, refuse_compressed
 from pipeline.sources.entries import is_archive, unreadable
-from pipeline.sources.headers import Damage, Fetch, Member, read_members
-from pipeline.sources.judging import judge_member
 from pipeline.sources.options import ScanOptions
-from pipeline.sources.ranges import OpenFile
 
 SCANNER = 1
 """Version of the code that lists archives and folders; raised when it finds other entries in the same bytes."""

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from pipeline.sources.keeping import Keep
-from pipeline.sources.kept_parts import KeptImage, PartListing, key_of
+from pipeline.sources.streams.kept_parts import KeptImage, PartListing, key_of
 from schemas.identity import rank
 from schemas.image import ImageRef
 

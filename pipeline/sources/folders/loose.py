@@ -15,14 +15,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.sources.archives import SCANNER
+from pipeline.sources.archives.columns import Numbers, image_table, in_order
+from pipeline.sources.archives.containers import SCANNER
+from pipeline.sources.archives.names import Found, cut_out, find_images
+from pipeline.sources.archives.ranges import OpenFile
 from pipeline.sources.base import Batch, Container
-from pipeline.sources.columns import Numbers, image_table, in_order
 from pipeline.sources.entries import is_utf8, judge, printable, reject, unreadable
-from pipeline.sources.folders import Listing, list_folder
-from pipeline.sources.names import Found, cut_out, find_images
+from pipeline.sources.folders.listing import Listing, list_folder
 from pipeline.sources.probe import HEAD_BYTES, Header, probe
-from pipeline.sources.ranges import OpenFile
 from schemas.errors import SourceError
 from schemas.image import IndexedImage
 from schemas.rejection import Rejection, RejectReason

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.sources.base import Batch, Container
 from pipeline.sources.entries import judge_file, unreadable
-from pipeline.sources.folders import leads_to_file, walk
+from pipeline.sources.folders.listing import leads_to_file, walk
 
 LOOSE = "."
 """Container of all files beside the shards."""

@@ -1,0 +1,1 @@
+"""Folders: compact listings, and the loose files in them."""
