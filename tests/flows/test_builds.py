@@ -87,6 +87,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, imagenet_think: Run) -
     return sums(folder / "run")
 
 
+@pytest.mark.slow
 def test_a_second_start_does_nothing_and_says_the_same(tmp_path: Path, undisturbed: str, imagenet_think: Run) -> None:
     config = write_config(tmp_path)
     first = imagenet_think("build", config, "--run-dir", tmp_path / "run", "--quiet")

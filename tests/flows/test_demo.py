@@ -75,6 +75,7 @@ def test_the_card_says_that_no_model_wrote_the_texts(demo: tuple[Path, str]) -> 
     assert "Not written by a model" in (demo[0] / "dataset" / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_another_folder_gives_the_same_bytes(demo: tuple[Path, str], tmp_path: Path, imagenet_think: Run) -> None:
     again = imagenet_think("demo", "--out", tmp_path / "again", "--quiet")
     assert again.returncode == 0, again.stderr

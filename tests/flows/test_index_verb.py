@@ -108,6 +108,7 @@ def test_an_index_of_another_form_is_not_built_upon(
     assert "was indexed as tree" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_configuration_s_source_may_be_replaced(config: Path, imagenet_think: Run) -> None:
     archive = make_collection(config.parent / "other", "tar_of_tars", CLASSES, 3)
     out = config.parent / "run"

@@ -167,6 +167,7 @@ def test_a_server_that_ends_by_itself_is_one_last_line_with_the_reason(
     assert "Traceback" not in errors.partition("imagenet-think: ")[2]
 
 
+@pytest.mark.slow
 def test_a_server_that_is_never_ready_is_given_up(serve: Callable[..., Serving]) -> None:
     serving = serve("never", "--start-seconds", "1")
     code, errors = serving.end()

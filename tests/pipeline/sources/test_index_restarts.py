@@ -214,6 +214,7 @@ def test_a_killed_index_is_finished_to_the_same_bytes(tmp_path: Path, undisturbe
     assert files(out) == undisturbed
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_the_workers_after_the_batch_in_hand(tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
     out = tmp_path / "index"
     process = start(tmp_path, out, workers=2, pause=0.4)
@@ -222,7 +223,7 @@ def test_an_interrupt_ends_the_workers_after_the_batch_in_hand(tmp_path: Path, u
     process.send_signal(signal.SIGINT)
     process.wait(timeout=60)
     assert workers
-    assert all(is_gone(worker.pid) for worker in workers)
+    wait_until(lambda: all(is_gone(worker.pid) for worker in workers))
     assert load_summary(out) is None
     source = make_source(tmp_path / "log")
     build_index(source, out, Silent())
