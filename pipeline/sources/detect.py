@@ -30,9 +30,6 @@ EXPECTED = (
 FILE_FORMS: frozenset[SourceForm] = frozenset({"tar", "tar.gz"})
 """Forms that are one file; all others are folders."""
 
-HUB_FORMS = frozenset({"auto", "webdataset", "parquet"})
-"""Forms that a source on the hub may be configured to have."""
-
 _GZIP = b"\x1f\x8b"
 _PARQUET = b"PAR1"
 _PARQUET_SUFFIX = ".parquet"
@@ -57,7 +54,7 @@ def open_source(config: SourceConfig, keep: Keep | None = None) -> Source:
     """
     options = ScanOptions(config.scan_mode, config.dimensions)
     if config.is_hub:
-        if config.form not in HUB_FORMS:
+        if config.form not in ("auto", "webdataset", "parquet"):
             raise SourceError(
                 f"{config.path}: source.form {config.form} cannot be read from the hub, which is streamed",
                 "set it to webdataset or parquet, or download the dataset and set source.path to the folder",
@@ -74,6 +71,8 @@ def open_source(config: SourceConfig, keep: Keep | None = None) -> Source:
         if is_folder == (form in FILE_FORMS):
             here, wanted = ("a folder", "a file") if is_folder else ("a file", "a folder")
             raise SourceError(f"{path} is {here}, and source.form {form} asks for {wanted}", "set source.form to auto")
+        if form == "tar.gz" and not _head(path).startswith(_GZIP):
+            raise SourceError(f"{path} is no gzip file, and source.form asks for one", "set source.form to auto")
     return _open(form, path, options, keep, config)
 
 

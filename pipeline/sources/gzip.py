@@ -16,6 +16,7 @@ from pipeline.sources.keeping import Keep
 from pipeline.sources.options import ScanOptions
 from pipeline.sources.streams.candidates import CandidateStore
 from pipeline.sources.streams.inflate import BEGINNING, Gunzip
+from pipeline.sources.streams.kept_source import KeptSource
 from pipeline.sources.streams.passes import LARGE, MARKS, Pass, Stopwatch, announce, load_pass, save_pass
 from pipeline.sources.streams.readers import ForwardReader
 from pipeline.sources.streams.seeking import SeekIndex
@@ -38,7 +39,7 @@ _SEEK_INDEX = "seek-index"
 _SAMPLE = 2**22
 
 
-class GzipSource:
+class GzipSource(KeptSource):
     """One gzip file of a tar, flat or of tars. Offsets are those in the unpacked archive.
 
     What passes while it is indexed is kept as ``keep`` says. Only what was kept or fetched can be read, and then the
@@ -52,14 +53,13 @@ class GzipSource:
     """
 
     form = "tar.gz"
-    is_stream = True
 
     def __init__(self, path: Path, options: ScanOptions, keep: Keep | None, *, seek_index: bool = False) -> None:
+        super().__init__(printable(str(path)), CandidateStore(keep) if keep else None)
         self._path = path
         self._options = options
         self._keep = keep
         self._seek_index = seek_index
-        self._store = CandidateStore(keep) if keep else None
 
     def containers(self) -> Iterator[Container]:
         """The file, as one. Its end is estimated from how its first bytes unpack.
@@ -130,7 +130,7 @@ class GzipSource:
             beyond = last - (seeker.before(last).unpacked if seeker else 0)
             if seeker is None or beyond > LARGE:  # an index for seeking may end early, or be empty
                 progress.warn(
-                    f"{printable(str(self._path))} is read once more, for {len(missing):,} images that were not kept: "
+                    f"{self._place} is read once more, for {len(missing):,} images that were not kept: "
                     f"{beyond / 1e9:.1f} GB unpacked{done.minutes(beyond)}; a greater source.keep_per_class saves that"
                 )
             with progress.task("fetch", last, "bytes") as task:
@@ -139,23 +139,6 @@ class GzipSource:
                 store.flush()
                 if seeker is not None:
                     seeker.flush()
-
-    def read(self, ref: ImageRef) -> bytes:
-        """One image out of those that were kept or fetched.
-
-        Raises:
-            SourceError: it was neither.
-        """
-        data = self._candidates().read(ref)
-        if data is None:
-            raise SourceError(
-                f"{ref.image_id} is not among the images that were kept of {printable(str(self._path))}",
-                "run the same command again, which fetches what is missing",
-            )
-        return data
-
-    def file_of(self, ref: ImageRef) -> None:
-        """None: every image is a member of the archive."""
 
     def warnings(self) -> list[str]:
         """What reading it costs where it cannot be entered in its middle, in one line."""
@@ -167,14 +150,6 @@ class GzipSource:
     def check(self, images: Mapping[str, int]) -> list[str]:  # noqa: ARG002 - the protocol's
         """Nothing: the archive does not say what it should hold."""
         return []
-
-    def _candidates(self) -> CandidateStore:
-        if self._store is None:
-            raise SourceError(
-                f"{printable(str(self._path))} can only be read in order, and there is no place to keep its images",
-                "use a run directory, or unpack it once with gunzip",
-            )
-        return self._store
 
     def _last_pass(self) -> Pass:
         """The state of this archive's pass.
@@ -189,9 +164,7 @@ class GzipSource:
         return done or now
 
     def _changed(self) -> SourceError:
-        return SourceError(
-            f"{printable(str(self._path))} changed since it was indexed", "restore it, or start a new run directory"
-        )
+        return SourceError(f"{self._place} changed since it was indexed", "restore it, or start a new run directory")
 
     def _offer(self, passing: Passing) -> None:
         if self._store is not None and passing.data is not None:

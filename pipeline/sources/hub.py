@@ -32,10 +32,10 @@ from pipeline.sources.shards.parquet_rows import RowReader, scan_rows
 from pipeline.sources.shards.scan import SCANNER, Shard, scan_shard
 from pipeline.sources.streams.candidates import CandidateStore
 from pipeline.sources.streams.hub_files import HubFile, HubFiles, Place
+from pipeline.sources.streams.kept_source import KeptSource
 from pipeline.sources.streams.readers import ForwardReader, RangeFile
 from pipeline.sources.streams.stretches import find_stretches
 from schemas.base import Contract, canonical_json
-from schemas.config import SourceForm
 from schemas.errors import RunDirectoryError, SourceError
 from schemas.image import ImageRef
 
@@ -60,7 +60,7 @@ class Pin(Contract):
     form: HubForm
 
 
-def open_hub(url: str, form: SourceForm | Literal["auto"], options: ScanOptions, keep: Keep | None) -> HubSource:
+def open_hub(url: str, form: HubForm | Literal["auto"], options: ScanOptions, keep: Keep | None) -> HubSource:
     """Open a dataset on the hub, writing nothing. The network is needed until it was listed once.
 
     Args:
@@ -83,19 +83,18 @@ def open_hub(url: str, form: SourceForm | Literal["auto"], options: ScanOptions,
     return HubSource(pin, options, keep)
 
 
-class HubSource:
+class HubSource(KeptSource):
     """Every shard is a container, as in a folder; references do not name the commit."""
 
-    is_stream = True
-
     def __init__(self, pin: Pin, options: ScanOptions, keep: Keep | None) -> None:
+        # candidates of one commit never meet those of another
+        store = CandidateStore(replace(keep, directory=keep.directory / pin.commit[:12])) if keep else None
+        super().__init__(pin.source, store)
         self.form = pin.form
         self._pin = pin
         self._files = HubFiles(Place.parse(pin.source), pin.commit)
         self._options = options
         self._keep = keep
-        # candidates of one commit never meet those of another
-        self._store = CandidateStore(replace(keep, directory=keep.directory / pin.commit[:12])) if keep else None
 
     def __reduce__(self) -> tuple[type[HubSource], tuple[Pin, ScanOptions, Keep | None]]:
         """Pickle neither open files nor what was listed."""
@@ -156,24 +155,6 @@ class HubSource:
             finally:  # what came before the hub fell silent need not come again
                 store.flush()
 
-    def read(self, ref: ImageRef) -> bytes:
-        """One image out of those that were kept or fetched.
-
-        Raises:
-            SourceError: it was neither.
-        """
-        data = self._candidates().read(ref)
-        if data is None:
-            raise SourceError(
-                f"{ref.image_id} is not among the images kept of {self._files.place}",
-                "run imagenet-think select again, which fetches what is missing",
-            )
-        return data
-
-    def file_of(self, ref: ImageRef) -> Path | None:  # noqa: ARG002 - the protocol's
-        """None: nothing lies on this machine."""
-        return None
-
     def warnings(self) -> list[str]:
         """Where ``info.json`` and the hub differ, one line each."""
         return self._promises.warnings({file.name for file in self._listing if self._is_shard(file)})
@@ -197,11 +178,6 @@ class HubSource:
 
     def _is_shard(self, file: HubFile) -> bool:
         return file.name.lower().endswith(SUFFIXES[self.form])
-
-    def _candidates(self) -> CandidateStore:
-        if self._store is None:
-            raise SourceError(f"nothing is kept of {self._files.place}", "name a run directory")
-        return self._store
 
     def _judge_loose(self, start: int) -> Batch:
         others = [file for file in self._loose[start:] if self.form == "parquet" or not _is_info(file)]
@@ -258,14 +234,9 @@ class HubSource:
         return [data[ref.offset - start : ref.offset - start + ref.size] for ref in stretch]
 
 
-def _choose_form(files: HubFiles, form: SourceForm | Literal["auto"]) -> HubForm:
-    if form in ("webdataset", "parquet"):
-        return form
+def _choose_form(files: HubFiles, form: HubForm | Literal["auto"]) -> HubForm:
     if form != "auto":
-        raise SourceError(
-            f"{files.place}: source.form {form} cannot be read from the hub, which is streamed",
-            "set it to webdataset or parquet, or download the dataset and set source.path to the folder",
-        )
+        return form
     names = [file.name for file in files.files()]
     counts = {form: sum(name.lower().endswith(SUFFIXES[form]) for name in names) for form in SUFFIXES}
     found = [form for form, count in counts.items() if count]

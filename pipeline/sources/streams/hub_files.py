@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote, unquote
@@ -25,6 +25,9 @@ Answer = TypeVar("Answer")
 
 WAITS = (1, 2, 4, 8, 16, 32, 60, 60)
 """Seconds before each further attempt, counted from the last byte that came. Then the hub counts as out of reach."""
+
+FIRST_WAITS = WAITS[:3]
+"""The same before anything was listed, when somebody waits who may have mistyped an address."""
 
 LONGEST_WAIT = 600
 """Seconds, at most, that the hub may ask for itself (``Retry-After``)."""
@@ -165,7 +168,7 @@ class HubFiles:
             except _error_classes() as error:
                 wait, problem = _judge(error, self.place, printable(name))
             if position < end:
-                _pause(failures, wait, problem, self.place, printable(name))
+                _pause(WAITS[failures:], wait, problem, self.place, printable(name))
                 failures += 1
 
     def _request(self, name: str, start: int, end: int) -> Iterator[bytes]:
@@ -225,14 +228,14 @@ def _call(request: Callable[[], Answer], place: Place, what: str) -> Answer:
             wait, problem = _judge(error, place, what)
         except (ValueError, TypeError, KeyError) as error:  # what huggingface_hub makes of any page but the hub's
             raise SourceError(f"{place}: what answers is no hub", _NO_HUB) from error
-        _pause(failures, wait, problem, place, what)
+        _pause(FIRST_WAITS[failures:], wait, problem, place, what)
         failures += 1
 
 
-def _pause(failures: int, wait: float, problem: str, place: Place, what: str) -> None:
-    if failures >= len(WAITS):
+def _pause(waits: Sequence[int], wait: float, problem: str, place: Place, what: str) -> None:
+    if not waits:
         raise SourceError(f"{place}: {what} cannot be had from the hub ({problem})", _ON_AGAIN)
-    time.sleep(max(wait, WAITS[failures]))
+    time.sleep(max(wait, waits[0]))
 
 
 def _judge(error: Exception, place: Place, what: str) -> tuple[float, str]:

@@ -164,3 +164,9 @@ def test_an_archive_that_is_a_link_to_itself_does_not_hide_the_form(tmp_path: Pa
     path = make_collection(tmp_path, "tree", ["n00005787"], per_class=1)
     (path / "a.tar").symlink_to("a.tar")
     assert form_of(path) == "tree"
+
+
+def test_a_file_that_is_no_gzip_is_not_taken_for_one(tmp_path: Path) -> None:
+    path = make_collection(tmp_path, "tar", ["n00005787"], 1)
+    with pytest.raises(SourceError, match=r"no gzip file, and source\.form asks for one; set source\.form to auto"):
+        open_source(SourceConfig(path=str(path), form="tar.gz"))
