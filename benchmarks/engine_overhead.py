@@ -121,7 +121,8 @@ def _running(job: GenerationJob, runner: asyncio.Runner) -> Iterator[Engine]:
 @contextlib.contextmanager
 def _session(runner: asyncio.Runner) -> Iterator[aiohttp.ClientSession]:
     async def start() -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        # the server closes what is idle for five seconds, which nobody notices between two rounds
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=1))
 
     session = runner.run(start())
     try:
