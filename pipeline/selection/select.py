@@ -22,6 +22,7 @@ from pipeline.selection.turns import RULE
 from pipeline.selection.verdicts import VerdictStore
 from pipeline.selection.writing import Selected, split_of, write_rejections, write_selection
 from pipeline.sources.base import Source
+from pipeline.sources.index import IMAGES
 from pipeline.tables import write_rows
 from pipeline.taxonomy import Taxonomy
 from schemas.base import canonical_json
@@ -32,7 +33,6 @@ from schemas.manifest import SelectionManifest
 from schemas.rejection import RejectReason
 from schemas.selection import ClassOutcome
 
-INDEX_FILE = "index.parquet"
 SELECTION_FILE = "selection.parquet"
 REJECTIONS_FILE = "rejections.parquet"
 CLASSES_FILE = "classes.parquet"
@@ -63,7 +63,7 @@ def select_images(
         ConservationError: candidates were lost or counted twice.
     """
     selection = config.selection
-    table = index / INDEX_FILE if index.is_dir() else index
+    table = index / IMAGES if index.is_dir() else index
     check_domains(taxonomy, selection)
     judge_split = judge_holdout(taxonomy, selection.holdout, config.seed)
     census = read_census(
