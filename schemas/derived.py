@@ -14,6 +14,7 @@ import pyarrow as pa
 from pydantic.json_schema import GenerateJsonSchema
 
 from schemas.base import Contract
+from schemas.manifest import Edition
 from schemas.record import RECORD_VERSION, ThinkRecord
 
 if TYPE_CHECKING:
@@ -78,17 +79,18 @@ def record_arrow_schema() -> pa.Schema:
     return arrow_schema(ThinkRecord)
 
 
-def record_features() -> Features:
+def record_features(edition: Edition = "pictures") -> Features:
     """The features of the published row as ``datasets`` reads it from a shard: the members of one sample."""
     from datasets import Features, Image, Value  # noqa: PLC0415 - takes a second, and few callers need it
 
     record = Features.from_arrow_schema(record_arrow_schema())
-    return Features({"jpg": Image(), "json": dict(record), "cls": Value("int64")})
+    picture = {"jpg": Image()} if edition == "pictures" else {}
+    return Features({**picture, "json": dict(record), "cls": Value("int64")})
 
 
-def card_features_yaml() -> list[dict[str, Any]]:
+def card_features_yaml(edition: Edition = "pictures") -> list[dict[str, Any]]:
     """The value of ``dataset_info.features`` in the card's YAML."""
-    plain: list[dict[str, Any]] = record_features()._to_yaml_list()  # noqa: SLF001 - the only way to what datasets writes into cards
+    plain: list[dict[str, Any]] = record_features(edition)._to_yaml_list()  # noqa: SLF001 - the only way to what datasets writes into cards
     return plain
 
 

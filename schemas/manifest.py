@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,9 @@ from schemas.image import Split
 from schemas.rejection import RejectReason, Stage
 
 UNSIGNED = "0" * 64
+
+Edition = Literal["pictures", "annotations"]
+"""``pictures``: a sample is ``.cls``, ``.jpg`` and ``.json``. ``annotations``: the same without the photograph."""
 
 
 class Signed(Contract):
@@ -88,6 +91,8 @@ class TeacherEntry(Contract):
     licence: str
     pairs: int = Field(ge=0)
     pairs_by_rung: dict[str, int]
+    attempts_by_status: dict[str, int]
+    """All attempts on the selected images, by what the parser made of the text."""
 
     @property
     def name(self) -> str:
@@ -102,11 +107,27 @@ class TeacherEntry(Contract):
         return self
 
 
+class PromptEntry(Contract):
+    """What the teachers were asked."""
+
+    id: str
+    sha256: Sha256
+    language: str
+    """ISO 639-1."""
+    text: str
+    """The template."""
+    label_shown: bool
+
+
 class DatasetManifest(Signed):
     """The packed dataset: selected = packed + rejected, and every byte accounted for."""
 
     name: str
     record_version: str
+    edition: Edition
+    made_from: Sha256 | None
+    """Digest of the manifest of the dataset that this edition was made from; null for what packing wrote."""
+    prompt: PromptEntry
     config_sha256: Sha256
     """Of the configuration's identity (what decides the bytes, not where or how fast they were made)."""
     selection_sha256: Sha256
@@ -123,5 +144,10 @@ class DatasetManifest(Signed):
     """All rejections from the source to here; those of ``pack`` are what the selection lost."""
     teachers: tuple[TeacherEntry, ...]
     shards: tuple[ShardEntry, ...]
+    pictured: tuple[ShardEntry, ...]
+    """In an edition without pictures: the same shards as they are with them, so that whoever puts the pictures back
+    can tell whether the result is the original. Empty in an edition that has them."""
+    preview: ShardEntry | None
+    """The first rows of the first training shard once more, for looking at; null where that is not worth it."""
     files: dict[str, Sha256]
     """The other files, by path; the card and ``SHA256SUMS`` excepted, which are made from this manifest."""

@@ -12,8 +12,9 @@ from schemas.image import Holdout, ImageFormat, Split, Stratum
 
 RECORD_VERSION = "1"
 
-ImageEncoding = Literal["source", "unwrapped", "transcoded"]
-"""The ``.jpg`` member is the source's bytes, the JPEG inside the source's gzip, or a JPEG made from another format."""
+ImageEncoding = Literal["source", "unwrapped", "transcoded", "rejoined"]
+"""The ``.jpg`` member is the source's bytes, the JPEG inside the source's gzip, a JPEG made from another format, or
+another file of the same picture that was put back later; width, height and sha256 then are still the source's."""
 
 
 class Pair(Contract):
@@ -55,6 +56,8 @@ class ThinkRecord(Contract):
     """Longest path from the synset to the root of WordNet's nouns, in steps."""
     width: int = Field(gt=0)
     height: int = Field(gt=0)
+    bytes: int = Field(gt=0)
+    """Of the source's file, as is ``sha256``."""
     sha256: Sha256
     phash: Hash64
     complexity: float = Field(ge=0)

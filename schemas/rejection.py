@@ -15,6 +15,7 @@ class Stage(StrEnum):
     GENERATE = "generate"
     PACK = "pack"
     VERIFY = "verify"
+    REJOIN = "rejoin"
 
 
 class RejectReason(StrEnum):
@@ -72,6 +73,12 @@ class RejectReason(StrEnum):
     """The engine refused the request, or failed on it for good."""
     NOT_GENERATED = "not_generated"
     """A teacher has not been asked yet (packing an unfinished run)."""
+
+    # rejoin: the reader's own copy does not hold the picture
+    NOT_IN_SOURCE = "not_in_source"
+    """It holds no file of this id, or none that can be read."""
+    OTHER_PICTURE = "other_picture"
+    """Its file of this id shows something else."""
 
 
 class Rejection(Contract):

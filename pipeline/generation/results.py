@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -122,6 +123,23 @@ class LedgerResults:
             for standing in self.standings.values()
             if standing.status is not None and standing.accepted is None and not standing.is_pending(max_attempts)
         )
+
+    def attempts(self, image_ids: AbstractSet[str]) -> Counter[PairStatus]:
+        """Count the attempts on these images by status, up to each image's accepted one.
+
+        What a restart or a second worker did over again, and what was cut off at a smaller ``max_tokens``, counts for
+        nothing, so that the counts do not depend on how often a run was interrupted.
+        """
+        failed: dict[tuple[str, int], PairStatus] = {}
+        for image_id, attempt, limit, status in self._outcomes():
+            if image_id not in image_ids or status is PairStatus.OK or self._is_cut_short(status, limit):
+                continue
+            accepted = self.standings[image_id].accepted
+            if accepted is None or attempt < accepted:
+                failed[image_id, attempt] = min(status, failed.get((image_id, attempt), status))
+        counts = Counter(failed.values())
+        counts[PairStatus.OK] = len(self.accepted_ids() & image_ids)
+        return counts
 
     def count_rungs(self) -> RungCounts:
         """Count the ledger's rows by rung, from the small columns alone."""

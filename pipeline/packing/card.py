@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -12,11 +13,12 @@ import pyarrow as pa
 import yaml
 
 from pipeline.packing.layout import DATA_DIRECTORY
-from pipeline.packing.sidecars import shards_by_split
-from prompts import Prompt
+from pipeline.packing.sidecars import RELEASES_FILE, render_releases, shards_by_split
 from schemas.completion import Rung
 from schemas.derived import card_features_yaml, record_arrow_schema
 from schemas.manifest import DatasetManifest
+from schemas.releases import Release
+from schemas.statistics import DatasetStatistics
 
 CONFIG_NAME = "default"
 PIXELS_ENGINE = "pixels"
@@ -27,12 +29,28 @@ _TEMPLATE = "dataset_card.md"
 _SIZE_CATEGORIES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
 
 
-def render_card(manifest: DatasetManifest, prompt: Prompt) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a dataset is published."""
+
+    repo_id: str | None = None
+    """``OWNER/NAME`` on the hub; ``None`` for a folder that is not published."""
+    releases: tuple[Release, ...] = ()
+    """What was published there, the newest (this one) first."""
+
+    def extras(self) -> dict[str, bytes]:
+        """Files by path that only a published dataset has."""
+        return {RELEASES_FILE: render_releases(self.releases)} if self.releases else {}
+
+
+def render_card(manifest: DatasetManifest, statistics: DatasetStatistics, placement: Placement) -> bytes:
     """The dataset's ``README.md``."""
     text = _load_template().render(
-        front_matter=yaml.safe_dump(_front_matter(manifest, prompt), sort_keys=False, allow_unicode=True, width=120),
+        front_matter=yaml.safe_dump(_front_matter(manifest), sort_keys=False, allow_unicode=True, width=120),
         manifest=manifest,
-        prompt=prompt,
+        statistics=statistics,
+        placement=placement,
+        prompt=manifest.prompt,
         splits=shards_by_split(manifest.shards),
         fields=list(_list_fields(record_arrow_schema())),
         rungs=[rung for rung in Rung if any(rung in teacher.pairs_by_rung for teacher in manifest.teachers)],
@@ -60,7 +78,7 @@ def loading_metadata(manifest: DatasetManifest) -> dict[str, Any]:
         "dataset_info": [
             {
                 "config_name": CONFIG_NAME,
-                "features": card_features_yaml(),
+                "features": card_features_yaml(manifest.edition),
                 "splits": counts,
                 "download_size": total,
                 "dataset_size": total,
@@ -95,10 +113,10 @@ def _load_template() -> jinja2.Template:
     return environment.from_string(resources.files(__package__).joinpath(_TEMPLATE).read_text("utf-8"))
 
 
-def _front_matter(manifest: DatasetManifest, prompt: Prompt) -> dict[str, Any]:
+def _front_matter(manifest: DatasetManifest) -> dict[str, Any]:
     return {
         "pretty_name": manifest.name,
-        "language": [prompt.language],
+        "language": [manifest.prompt.language],
         "license": "other",
         "license_name": "imagenet-terms-and-model-licences",
         "license_link": "https://www.image-net.org/download.php",

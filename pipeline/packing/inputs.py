@@ -11,7 +11,7 @@ from typing import Protocol
 from pipeline.sources.base import Source
 from pipeline.taxonomy import Taxonomy
 from prompts import Prompt
-from schemas.completion import Completion, ThinkingAnswer
+from schemas.completion import Completion, PairStatus, ThinkingAnswer
 from schemas.config import BuildConfig
 from schemas.identity import GenerationIdentity
 from schemas.manifest import SelectionManifest
@@ -44,6 +44,9 @@ class TeacherResults(Protocol):
 
         An image that is neither here nor among the accepted ones was not asked yet.
         """
+
+    def attempts(self, image_ids: AbstractSet[str]) -> Mapping[PairStatus, int]:
+        """Attempts on these images up to the accepted one, by what the parser makes of the text."""
 
     def accepted(self) -> Iterator[Completion]:
         """Exactly one valid completion per accepted image, in any order, as a stream."""

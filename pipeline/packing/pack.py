@@ -1,7 +1,4 @@
-"""The packing stage: selection and ledger in, a dataset out that is the same bytes on every run.
-
-``manifest.json`` says that a dataset is complete: it is taken away before anything else changes, and written last.
-"""
+"""The packing stage: selection and ledger in, a dataset out that is the same bytes on every run."""
 
 from __future__ import annotations
 
@@ -11,23 +8,15 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pipeline.files import TEMPORARY_SUFFIX, sha256_of, sync_directory, write_atomic
-from pipeline.packing.card import render_card
+from pipeline.files import TEMPORARY_SUFFIX
 from pipeline.packing.inputs import PackInputs
 from pipeline.packing.layout import DATA_DIRECTORY, Layout, plan_layout
 from pipeline.packing.partition import spool_completions, spool_entries
-from pipeline.packing.shards import ShardJob, count_workers, find_receipt, write_shard
-from pipeline.packing.sidecars import (
-    CARD_FILE,
-    MANIFEST_FILE,
-    REJECTIONS_FILE,
-    SCHEMA_FILE,
-    SUMS_FILE,
-    render_manifest,
-    render_sidecars,
-    render_sums,
-)
+from pipeline.packing.sealing import seal, unseal
+from pipeline.packing.shards import ShardJob, ShardReceipt, count_workers, find_receipt, write_shard
+from pipeline.packing.sidecars import REJECTIONS_FILE, SCHEMA_FILE
 from pipeline.packing.spool import Spool
+from pipeline.packing.statistics import add_up, compute_statistics
 from pipeline.packing.triage import Triage, triage
 from pipeline.progress import Progress
 from pipeline.screening import SCREENING_VERSION, library_versions
@@ -35,13 +24,12 @@ from pipeline.tables import read_rows
 from pipeline.teachers import PARSER_VERSION
 from pipeline.workers import ordered_map
 from schemas.base import canonical_json
-from schemas.errors import ConservationError
 from schemas.image import SelectedImage
-from schemas.manifest import DatasetManifest, ShardEntry, TeacherEntry
+from schemas.manifest import DatasetManifest, PromptEntry, TeacherEntry
 from schemas.record import RECORD_VERSION
 from schemas.rejection import Stage
 
-PACKING_VERSION = 2
+PACKING_VERSION = 3
 """Raised whenever the same inputs give other bytes than before: shards of an older version are then written again."""
 
 WORK_DIRECTORY = ".packing"
@@ -68,10 +56,10 @@ def pack(inputs: PackInputs, out: Path, progress: Progress) -> DatasetManifest:
     sorted_out = triage(inputs, work / REJECTIONS_FILE)
     layout = plan_layout(sorted_out.packed, inputs.config.seed, inputs.config.packing.images_per_shard)
     entries = spool_entries(inputs, layout, spool)
-    completions, teachers = spool_completions(inputs.results, layout, spool, progress)
+    completions, teachers = spool_completions(inputs, layout, spool, progress)
     jobs = _plan_jobs(inputs, layout, (entries, completions), work / "receipts", out)
-    shards = _write_shards(jobs, inputs, out, progress)
-    manifest = _write_documents(inputs, sorted_out, teachers, shards, out)
+    receipts = _write_shards(jobs, inputs, out, progress)
+    manifest = _write_documents(inputs, sorted_out, teachers, receipts, out)
     shutil.rmtree(spool)
     return manifest
 
@@ -100,13 +88,13 @@ def _plan_jobs(
     return jobs
 
 
-def _write_shards(jobs: list[ShardJob], inputs: PackInputs, out: Path, progress: Progress) -> tuple[ShardEntry, ...]:
+def _write_shards(jobs: list[ShardJob], inputs: PackInputs, out: Path, progress: Progress) -> tuple[ShardReceipt, ...]:
     """Write the shards that are missing, and remove what earlier layouts left behind."""
     receipts = {job.plan.path: receipt for job in jobs if (receipt := find_receipt(job)) is not None}
     missing = [job for job in jobs if job.plan.path not in receipts]
     strays = list(_find_strays(out, {job.target for job in jobs}))
     if missing or strays:
-        _unseal(out)
+        unseal(out)
     for stray in strays:
         stray.unlink()
     if missing:  # what was kept of a stream may have been damaged since
@@ -117,24 +105,30 @@ def _write_shards(jobs: list[ShardJob], inputs: PackInputs, out: Path, progress:
         for receipt in ordered_map(write_shard, missing, workers):
             receipts[receipt.shard.path] = receipt
             task.advance(receipt.shard.images)
-    return tuple(receipts[job.plan.path].shard for job in jobs)
+    return tuple(receipts[job.plan.path] for job in jobs)
 
 
 def _write_documents(
     inputs: PackInputs,
     sorted_out: Triage,
     teachers: tuple[TeacherEntry, ...],
-    shards: tuple[ShardEntry, ...],
+    receipts: tuple[ShardReceipt, ...],
     out: Path,
 ) -> DatasetManifest:
     """Write everything that is not a shard, the manifest last."""
-    rejections = out.parent / WORK_DIRECTORY / REJECTIONS_FILE
-    sidecars = render_sidecars(shards)
-    files = {path: hashlib.sha256(data).hexdigest() for path, data in sidecars.items()}
-    files[REJECTIONS_FILE] = sha256_of(rejections)
+    prompt = inputs.prompt
     manifest = DatasetManifest(
         name=inputs.config.name,
         record_version=RECORD_VERSION,
+        edition="pictures",
+        made_from=None,
+        prompt=PromptEntry(
+            id=prompt.id,
+            sha256=prompt.sha256,
+            language=prompt.language,
+            text=prompt.text,
+            label_shown=prompt.label_shown,
+        ),
         config_sha256=inputs.config.identity_sha256(),
         selection_sha256=inputs.manifest.sha256,
         collection=inputs.config.source.collection,
@@ -145,67 +139,14 @@ def _write_documents(
         packed=sorted_out.images,
         rejected=sorted_out.rejected,
         teachers=teachers,
-        shards=shards,
-        files=dict(sorted(files.items())),
-    ).signed()
-    check_conservation(manifest)
-    sealed = {CARD_FILE: render_card(manifest, inputs.prompt), MANIFEST_FILE: render_manifest(manifest)}
-    sums = render_sums(manifest, {path: hashlib.sha256(data).hexdigest() for path, data in sealed.items()})
-    # the manifest last: its presence says that all the rest is there
-    documents = {**sidecars, CARD_FILE: sealed[CARD_FILE], SUMS_FILE: sums, MANIFEST_FILE: sealed[MANIFEST_FILE]}
-    _install(documents, rejections, out)
-    return manifest
-
-
-def check_conservation(manifest: DatasetManifest) -> None:
-    """Hold the manifest's counts against each other.
-
-    Raises:
-        ConservationError: selected images are neither packed nor rejected, or pairs are not one per image and teacher.
-    """
-    rejected = sum(manifest.rejected.get(Stage.PACK, {}).values())
-    if manifest.selected != manifest.packed + rejected:
-        raise ConservationError(
-            f"packing: {manifest.selected:,} images were selected, {manifest.packed:,} packed and {rejected:,} rejected"
-        )
-    everywhere = sum(sum(reasons.values()) for reasons in manifest.rejected.values())
-    if manifest.seen != manifest.packed + everywhere + manifest.left_over:
-        raise ConservationError(
-            f"packing: {manifest.seen:,} files were seen, {manifest.packed:,} packed, {everywhere:,} rejected "
-            f"and {manifest.left_over:,} left over"
-        )
-    held = sum(shard.images for shard in manifest.shards)
-    pairs = {teacher.name: teacher.pairs for teacher in manifest.teachers}
-    if held != manifest.packed or any(count != manifest.packed for count in pairs.values()):
-        raise ConservationError(f"packing: {manifest.packed:,} images, {held:,} in shards, pairs by teacher {pairs}")
-
-
-def _install(documents: dict[str, bytes], rejections: Path, out: Path) -> None:
-    changed = [path for path, data in documents.items() if not _holds(out / path, data)]
-    new_rejections = not (out / REJECTIONS_FILE).is_file() or sha256_of(out / REJECTIONS_FILE) != sha256_of(rejections)
-    if new_rejections:
-        _unseal(out)
-        rejections.replace(out / REJECTIONS_FILE)
-    elif changed:
-        _unseal(out)
-    if new_rejections or changed:
-        for path, data in documents.items():
-            write_atomic(out / path, data)
-
-
-def _holds(path: Path, data: bytes) -> bool:
-    try:
-        return path.read_bytes() == data
-    except FileNotFoundError:
-        return False
-
-
-def _unseal(out: Path) -> None:
-    """Take away what says that the dataset is complete, before anything of it changes."""
-    if out.is_dir():
-        for name in (MANIFEST_FILE, SUMS_FILE, CARD_FILE):
-            (out / name).unlink(missing_ok=True)
-        sync_directory(out)
+        shards=tuple(receipt.shard for receipt in receipts),
+        pictured=(),
+        preview=None,
+        files={},
+    )
+    tally = add_up(receipt.tally for receipt in receipts)
+    statistics = compute_statistics(tally, [teacher.name for teacher in teachers])
+    return seal(out, manifest, statistics, out.parent / WORK_DIRECTORY / REJECTIONS_FILE)
 
 
 def _find_strays(out: Path, expected: Iterable[Path]) -> Iterator[Path]:

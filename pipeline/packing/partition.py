@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from itertools import chain
 from pathlib import Path
 
 from pipeline.packing.inputs import PackInputs, TeacherResults
@@ -12,7 +13,7 @@ from pipeline.packing.records import build_entry
 from pipeline.packing.spool import Spool
 from pipeline.progress import Progress, Task
 from pipeline.tables import read_rows
-from schemas.completion import Rung
+from schemas.completion import PairStatus, Rung
 from schemas.errors import ConservationError
 from schemas.image import SelectedImage
 from schemas.manifest import TeacherEntry
@@ -33,7 +34,7 @@ def spool_entries(inputs: PackInputs, layout: Layout, directory: Path) -> Spool:
 
 
 def spool_completions(
-    results: Sequence[TeacherResults], layout: Layout, directory: Path, progress: Progress
+    inputs: PackInputs, layout: Layout, directory: Path, progress: Progress
 ) -> tuple[Spool, tuple[TeacherEntry, ...]]:
     """Sort the packed images' completions by shard, and count them.
 
@@ -42,19 +43,23 @@ def spool_completions(
     Raises:
         ConservationError: a teacher's completions are not one per packed image.
     """
+    results = inputs.results
     spool = Spool(directory, "completions", len(layout.shards))
+    selected = frozenset(chain.from_iterable(inputs.manifest.ids.values()))
     with progress.task("gather", len(layout.positions) * len(results), "pairs") as task:
         teachers = tuple(
-            _spool_teacher(side, layout, spool, (number, len(results)), task) for number, side in enumerate(results)
+            _spool_teacher(side, selected, layout, (spool, number, len(results)), task)
+            for number, side in enumerate(results)
         )
     spool.flush()
     return spool, teachers
 
 
 def _spool_teacher(
-    results: TeacherResults, layout: Layout, spool: Spool, lane: tuple[int, int], task: Task
+    results: TeacherResults, selected: AbstractSet[str], layout: Layout, lane: tuple[Spool, int, int], task: Task
 ) -> TeacherEntry:
-    number, of = lane
+    spool, number, of = lane
+    attempts = results.attempts(selected)
     rungs: Counter[Rung] = Counter()
     authors: set[tuple[str, str]] = set()
     engines: set[str] = set()
@@ -83,4 +88,5 @@ def _spool_teacher(
         licence=results.teacher.licence if identity.model == results.teacher.model else UNKNOWN_LICENCE,
         pairs=rungs.total(),
         pairs_by_rung={rung.value: rungs[rung] for rung in Rung if rungs[rung]},
+        attempts_by_status={status.value: attempts[status] for status in PairStatus if attempts.get(status)},
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from pydantic import Field
 
@@ -13,9 +14,12 @@ from schemas.base import Contract, canonical_json
 from schemas.completion import Completion, PairStatus, ThinkingAnswer
 from schemas.errors import ConservationError
 from schemas.image import SelectedImage
+from schemas.manifest import Edition
 from schemas.record import ImageEncoding, Pair, ThinkRecord
 
-MEMBERS = ("cls", "jpg", "json")
+MEMBERS: Mapping[Edition, tuple[str, ...]] = MappingProxyType(
+    {"pictures": ("cls", "jpg", "json"), "annotations": ("cls", "json")}
+)
 """Suffixes of a sample's members, in the order in which they lie in a shard."""
 
 
@@ -96,6 +100,7 @@ def build_record(entry: Entry, encoding: ImageEncoding, prompt: Prompt, pairs: I
         depth=entry.depth,
         width=facts.width,
         height=facts.height,
+        bytes=facts.bytes,
         sha256=facts.sha256,
         phash=facts.phash,
         complexity=facts.complexity,
@@ -119,7 +124,9 @@ def serialise_record(record: ThinkRecord) -> bytes:
     return canonical_json(record.model_dump(mode="json"))
 
 
-def serialise_sample(record: ThinkRecord, jpeg: bytes, label: int) -> bytes:
-    """The blocks of one sample in a shard."""
-    members = {"cls": b"%d" % label, "jpg": jpeg, "json": serialise_record(record)}
-    return b"".join(tar_member(f"{record.image_id}.{suffix}", members[suffix]) for suffix in MEMBERS)
+def serialise_sample(record: ThinkRecord, jpeg: bytes | None, label: int) -> bytes:
+    """The blocks of one sample in a shard; without a picture those of the ``annotations`` edition."""
+    members = {"cls": b"%d" % label, "json": serialise_record(record)}
+    if jpeg is not None:
+        members["jpg"] = jpeg
+    return b"".join(tar_member(f"{record.image_id}.{suffix}", data) for suffix, data in sorted(members.items()))

@@ -15,6 +15,7 @@ from pipeline.packing.inputs import Parse
 from pipeline.packing.layout import ShardPlan
 from pipeline.packing.records import Entry, build_pair, build_record, serialise_sample
 from pipeline.packing.spool import SpoolReader
+from pipeline.packing.statistics import Tally, Tallying
 from pipeline.packing.tarball import END_OF_ARCHIVE
 from pipeline.screening import UnusableImageError, as_jpeg
 from pipeline.sources import Source, read_checked
@@ -24,6 +25,7 @@ from schemas.base import Contract, Sha256
 from schemas.completion import Completion
 from schemas.errors import DatasetError
 from schemas.manifest import ShardEntry
+from schemas.record import ThinkRecord
 
 IMAGES_PER_WORKER = 256
 """A process takes about a second to start; with fewer images it does not earn that back."""
@@ -34,6 +36,7 @@ class ShardReceipt(Contract):
 
     recipe: Sha256
     shard: ShardEntry
+    tally: Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +81,21 @@ def write_shard(job: ShardJob) -> ShardReceipt:
         OSError: the disk is full.
     """
     job.receipt.unlink(missing_ok=True)
-    digest, size = hashlib.sha256(), 0
+    digest, size, tallying = hashlib.sha256(), 0, Tallying()
     with atomic_writer(job.target) as file:
-        for blocks in _samples(job):
+        for blocks in _samples(job, tallying):
             file.write(blocks)
             digest.update(blocks)
             size += len(blocks)
     shard = ShardEntry(
         path=job.plan.path, split=job.plan.split, images=job.plan.images, bytes=size, sha256=digest.hexdigest()
     )
-    receipt = ShardReceipt(recipe=job.recipe, shard=shard)
+    receipt = ShardReceipt(recipe=job.recipe, shard=shard, tally=tallying.result())
     write_atomic(job.receipt, receipt.model_dump_json().encode())
     return receipt
 
 
-def _samples(job: ShardJob) -> Iterator[bytes]:
+def _samples(job: ShardJob, tallying: Tallying) -> Iterator[bytes]:
     lanes = len(job.parsers)
     with (
         closing(SpoolReader(job.entries, job.plan.images)) as entries,
@@ -101,11 +104,13 @@ def _samples(job: ShardJob) -> Iterator[bytes]:
         for index in range(job.plan.images):
             entry = Entry.model_validate_json(entries[index])
             rows = (completions[index * lanes + lane] for lane in range(lanes))
-            yield _serialise(job, entry, [Completion.model_validate_json(row) for row in rows])
+            record, jpeg = _build(job, entry, [Completion.model_validate_json(row) for row in rows])
+            tallying.add(record)
+            yield serialise_sample(record, jpeg, entry.label)
     yield END_OF_ARCHIVE
 
 
-def _serialise(job: ShardJob, entry: Entry, completions: list[Completion]) -> bytes:
+def _build(job: ShardJob, entry: Entry, completions: list[Completion]) -> tuple[ThinkRecord, bytes]:
     data = read_checked(job.source, entry.image)
     try:
         jpeg, encoding = as_jpeg(data)
@@ -120,4 +125,4 @@ def _serialise(job: ShardJob, entry: Entry, completions: list[Completion]) -> by
         fault = error.errors(include_url=False)[0]
         where = ".".join(map(str, fault["loc"]))
         raise DatasetError(f"{entry.image.ref.image_id}: cannot be packed, {where}: {fault['msg']}") from error
-    return serialise_sample(record, jpeg, entry.label)
+    return record, jpeg

@@ -10,6 +10,8 @@ from pipeline.taxonomy import read_wordnet_licence
 from schemas.derived import JSON_SCHEMA_ID, json_schema
 from schemas.image import SPLITS, Split
 from schemas.manifest import DatasetManifest, ShardEntry
+from schemas.releases import Release, Releases
+from schemas.statistics import DatasetStatistics
 
 MANIFEST_FILE = "manifest.json"
 SUMS_FILE = "SHA256SUMS"
@@ -18,13 +20,22 @@ INFO_FILE = "_info.json"
 REJECTIONS_FILE = "rejections.parquet"
 SCHEMA_FILE = f"schema/{JSON_SCHEMA_ID}.schema.json"
 WORDNET_FILE = "LICENSE-WORDNET.txt"
+STATISTICS_FILE = "statistics.json"
+RELEASES_FILE = "releases.json"
+"""Only of what is published: the versions so far."""
 
 
-def render_sidecars(shards: tuple[ShardEntry, ...]) -> dict[str, bytes]:
-    """The side files that follow from the shards and the models alone, by path."""
+def render_sidecars(manifest: DatasetManifest, statistics: DatasetStatistics) -> dict[str, bytes]:
+    """The side files by path.
+
+    Args:
+        manifest: of the dataset; its ``files`` and its digest, which depend on what is made here, are not looked at.
+        statistics: of its records.
+    """
     return {
-        INFO_FILE: render_info(shards),
+        INFO_FILE: render_info(manifest.shards),
         SCHEMA_FILE: _render_json(json_schema()),
+        STATISTICS_FILE: _render_json(statistics.model_dump(mode="json")),
         WORDNET_FILE: read_wordnet_licence(),
     }
 
@@ -46,6 +57,11 @@ def render_info(shards: tuple[ShardEntry, ...]) -> bytes:
 def render_manifest(manifest: DatasetManifest) -> bytes:
     """The manifest for machines and people."""
     return _render_json(manifest.model_dump(mode="json"))
+
+
+def render_releases(releases: tuple[Release, ...]) -> bytes:
+    """The published versions for machines."""
+    return _render_json(Releases(releases=releases).model_dump(mode="json"))
 
 
 def render_sums(manifest: DatasetManifest, others: Mapping[str, str]) -> bytes:

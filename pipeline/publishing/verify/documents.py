@@ -16,31 +16,31 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from pipeline.files import sha256_of
+from pipeline.packed.dataset import names_only_packed_paths
 from pipeline.packing.card import loading_metadata, read_front_matter
-from pipeline.packing.layout import ShardPlan
-from pipeline.packing.pack import check_conservation
+from pipeline.packing.conservation import check_conservation
 from pipeline.packing.sidecars import (
     CARD_FILE,
     INFO_FILE,
     MANIFEST_FILE,
     REJECTIONS_FILE,
     SCHEMA_FILE,
+    STATISTICS_FILE,
     SUMS_FILE,
     WORDNET_FILE,
     render_manifest,
     render_sidecars,
-    shards_by_split,
 )
 from pipeline.publishing.verify.report import Findings
 from pipeline.sources.entries import printable
 from pipeline.tables import read_rows
 from schemas.errors import ConservationError, RunDirectoryError
-from schemas.image import SPLITS
 from schemas.manifest import DatasetManifest
 from schemas.record import RECORD_VERSION
 from schemas.rejection import Rejection
+from schemas.statistics import DatasetStatistics
 
-SIDE_FILES = (INFO_FILE, REJECTIONS_FILE, SCHEMA_FILE, WORDNET_FILE)
+SIDE_FILES = (INFO_FILE, REJECTIONS_FILE, SCHEMA_FILE, STATISTICS_FILE, WORDNET_FILE)
 HOUSEKEEPING = (".git", ".cache", ".gitattributes")
 """What git and the hub's client leave beside a copy."""
 
@@ -102,7 +102,9 @@ def check_side_files(root: Path, manifest: DatasetManifest, findings: Findings) 
     for path in SIDE_FILES:
         if (root / path).is_file() and sha256_of(root / path) != manifest.files.get(path):
             findings.blame(path, "has another checksum than the manifest says")
-    for path, data in render_sidecars(manifest.shards).items():
+    statistics = _read_statistics(root, findings)
+    sidecars = {} if statistics is None else render_sidecars(manifest, statistics)
+    for path, data in sidecars.items():
         if (root / path).is_file() and (root / path).read_bytes() != data:
             findings.blame(path, "does not say what the manifest and the record's model say")
     if (root / REJECTIONS_FILE).is_file():
@@ -133,7 +135,7 @@ def _manifest_faults(manifest: DatasetManifest, data: bytes) -> Iterator[str]:
         check_conservation(manifest)
     except ConservationError as error:
         yield str(error)
-    if [shard.path for shard in manifest.shards] != _shard_paths(manifest):
+    if not names_only_packed_paths(manifest):
         yield "names its shards otherwise than packing does"
     if set(manifest.files) != set(SIDE_FILES):
         yield f"lists the side files {sorted(manifest.files)} instead of {sorted(SIDE_FILES)}"
@@ -143,18 +145,14 @@ def _manifest_faults(manifest: DatasetManifest, data: bytes) -> Iterator[str]:
         yield "does not list each teacher once"
 
 
-def names_only_packed_paths(manifest: DatasetManifest) -> bool:
-    """Whether the manifest's paths can be opened: they are names that packing gives, inside the dataset."""
-    return [shard.path for shard in manifest.shards] == _shard_paths(manifest)
-
-
-def _shard_paths(manifest: DatasetManifest) -> list[str]:
-    splits = shards_by_split(manifest.shards)
-    return [
-        ShardPlan(split, number, len(splits[split]), 0, 0).path
-        for split in SPLITS
-        for number in range(len(splits.get(split, ())))
-    ]
+def _read_statistics(root: Path, findings: Findings) -> DatasetStatistics | None:
+    try:
+        return DatasetStatistics.model_validate_json((root / STATISTICS_FILE).read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        findings.blame(STATISTICS_FILE, f"cannot be read: {error.errors(include_url=False)[0]['msg']}")
+        return None
 
 
 def _check_rejections(path: Path, manifest: DatasetManifest, findings: Findings) -> None:

@@ -76,11 +76,11 @@ def read_with_datasets(root: Path, manifest: DatasetManifest) -> Rows:
     with _modest_settings(), tempfile.TemporaryDirectory(prefix=_COPY_PREFIX, dir=beside) as cache:
         loaded = _load(root, cache_dir=cache, keep_in_memory=False)
         for split in shards_by_split(manifest.shards):
-            _check_features(loaded[split].features)
+            _check_features(loaded[split].features, manifest)
             # One file after the other: what was read of a mapped file counts as memory until it is closed.
             for file in loaded[split].cache_files:
                 part = Dataset.from_file(file["filename"])
-                yield from map(_digest, part.cast_column("jpg", Image(decode=False)))
+                yield from map(_digest, _undecoded(part))
 
 
 def read_with_datasets_streaming(root: Path, manifest: DatasetManifest) -> Rows:
@@ -88,8 +88,8 @@ def read_with_datasets_streaming(root: Path, manifest: DatasetManifest) -> Rows:
     with _modest_settings(), tempfile.TemporaryDirectory() as cache:
         loaded = _load(root, cache_dir=cache, streaming=True)
         for split in shards_by_split(manifest.shards):
-            _check_features(loaded[split].features)
-            yield from map(_digest, loaded[split].cast_column("jpg", Image(decode=False)))
+            _check_features(loaded[split].features, manifest)
+            yield from map(_digest, _undecoded(loaded[split]))
 
 
 def read_with_webdataset(root: Path, manifest: DatasetManifest) -> Rows:
@@ -97,7 +97,7 @@ def read_with_webdataset(root: Path, manifest: DatasetManifest) -> Rows:
     for shard in manifest.shards:
         with (root / shard.path).open("rb") as file:
             for sample in group_by_keys(tar_file_expander([{"url": shard.path, "stream": file}])):
-                yield digest_row(sample["cls"], sample["jpg"], sample["json"])
+                yield digest_row(sample["cls"], sample.get("jpg", b""), sample["json"])
 
 
 _THIS_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EMFILE, errno.ENOMEM}
@@ -159,13 +159,18 @@ def _load(root: Path, **options: Any) -> Any:
     return load_dataset(str(root), **options)
 
 
+def _undecoded(rows: Any) -> Any:
+    return rows.cast_column("jpg", Image(decode=False)) if "jpg" in rows.features else rows
+
+
 def _digest(row: dict[str, Any]) -> bytes:
     # With the right types a row's JSON is, byte for byte, what was packed.
-    return digest_row(b"%d" % row["cls"], row["jpg"]["bytes"], canonical_json(row["json"]))
+    picture = row["jpg"]["bytes"] if "jpg" in row else b""
+    return digest_row(b"%d" % row["cls"], picture, canonical_json(row["json"]))
 
 
-def _check_features(features: Any) -> None:
-    if features != record_features():
+def _check_features(features: Any, manifest: DatasetManifest) -> None:
+    if features != record_features(manifest.edition):
         raise DatasetError("the loaded features are not those of the record's model")
 
 

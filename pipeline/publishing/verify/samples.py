@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import pyarrow as pa
 from pydantic import ValidationError
 
+from pipeline.packed.tars import Sample
 from pipeline.packing.records import MEMBERS, serialise_record
-from pipeline.publishing.verify.tars import Sample
 from pipeline.screening import Unusable, screen
 from pipeline.tables import to_table
 from pipeline.taxonomy import Taxonomy
 from schemas.config import ScreeningConfig
 from schemas.identity import parse_image_stem
 from schemas.image import Split
-from schemas.manifest import TeacherEntry
+from schemas.manifest import Edition, TeacherEntry
 from schemas.record import Pair, ThinkRecord
 
 _INTEGER = re.compile(rb"0|[1-9][0-9]{0,8}")
@@ -33,14 +33,16 @@ class Expected:
     """What the manifest promises of every sample of a shard."""
 
     split: Split
+    edition: Edition
     teachers: tuple[TeacherEntry, ...]
     taxonomy: Taxonomy
 
 
 def find_sample_faults(sample: Sample, expected: Expected) -> Iterator[str]:
     """Say everything that is wrong with a sample."""
-    if sample.suffixes != MEMBERS:
-        yield f"has the members {_list(sample.suffixes)} instead of {_list(MEMBERS)}"
+    wanted = MEMBERS[expected.edition]
+    if sample.suffixes != wanted:
+        yield f"has the members {_list(sample.suffixes)} instead of {_list(wanted)}"
     stem = parse_image_stem(sample.key)
     if stem is None or stem[0] != sample.key:
         yield "the key is no image id"
@@ -53,7 +55,8 @@ def find_sample_faults(sample: Sample, expected: Expected) -> Iterator[str]:
         yield f"json: {error}"
     if record is not None:
         yield from _record_faults(record, sample, expected)
-    yield from _picture_faults(sample.members.get("jpg", b""), record)
+    if expected.edition == "pictures":
+        yield from _picture_faults(sample.members.get("jpg", b""), record)
 
 
 def read_record(sample: Sample) -> ThinkRecord:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.files import sha256_of
+from pipeline.packed.tars import read_samples
 from pipeline.publishing.verify.report import MAX_FAULTS_PER_FILE, Fault
 from pipeline.publishing.verify.samples import Expected, find_sample_faults
-from pipeline.publishing.verify.tars import read_samples
 from pipeline.taxonomy import load_taxonomy
 from schemas.errors import DatasetError
-from schemas.manifest import ShardEntry, TeacherEntry
+from schemas.manifest import Edition, ShardEntry, TeacherEntry
 
 DIGEST_BYTES = 8
 """Of a row's digest: enough to tell rows apart, few enough to keep all of them."""
@@ -24,6 +24,7 @@ class ShardCheck:
 
     path: Path
     entry: ShardEntry
+    edition: Edition
     teachers: tuple[TeacherEntry, ...]
 
 
@@ -53,7 +54,7 @@ def check_shard(check: ShardCheck) -> ShardFindings:
         findings.blame(f"has {check.path.stat().st_size:,} bytes, the manifest says {check.entry.bytes:,}")
     elif sha256_of(check.path) != check.entry.sha256:
         findings.blame("has another checksum than the manifest says")
-    expected = Expected(check.entry.split, check.teachers, load_taxonomy())
+    expected = Expected(check.entry.split, check.edition, check.teachers, load_taxonomy())
     seen: set[str] = set()
     try:
         for sample in read_samples(check.path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.packed.dataset import names_only_packed_paths
 from pipeline.packing.shards import count_workers
 from pipeline.progress import Progress
 from pipeline.publishing.verify.documents import (
@@ -12,7 +13,6 @@ from pipeline.publishing.verify.documents import (
     check_side_files,
     check_sums,
     check_tree,
-    names_only_packed_paths,
     read_manifest,
 )
 from pipeline.publishing.verify.report import Findings, VerifyReport
@@ -67,7 +67,7 @@ def _check_shards(
     if not names_only_packed_paths(manifest):
         findings.skip("shards")
         return []
-    checks = [ShardCheck(root / entry.path, entry, manifest.teachers) for entry in manifest.shards]
+    checks = [ShardCheck(root / entry.path, entry, manifest.edition, manifest.teachers) for entry in manifest.shards]
     readable = [check for check in checks if check.path.is_file() and not check.path.is_symlink()]
     workers = count_workers(workers, len(readable), manifest.packed)
     shards: list[ShardFindings] = []

@@ -7,6 +7,7 @@ import hashlib
 import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -105,6 +106,9 @@ class Results:
 
     def failures(self) -> Mapping[str, tuple[RejectReason, str]]:
         return self.faults
+
+    def attempts(self, image_ids: AbstractSet[str]) -> Mapping[PairStatus, int]:
+        return {PairStatus.OK: len(self.accepted_ids() & image_ids)}
 
     def accepted(self) -> Iterator[Completion]:
         return iter(self.completions)

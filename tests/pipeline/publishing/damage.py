@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.packing.card import render_card
+from pipeline.packing.card import Placement, render_card
 from pipeline.packing.sidecars import render_info, render_manifest, render_sums
 from pipeline.packing.tarball import END_OF_ARCHIVE, tar_member
-from prompts import load_prompt
 from schemas.manifest import DatasetManifest, ShardEntry
+from schemas.statistics import DatasetStatistics
 
 TRAIN = "data/train-00000-of-00002.tar"
 OTHER = "data/train-00001-of-00002.tar"
@@ -37,6 +37,10 @@ class Dataset:
     @property
     def manifest(self) -> DatasetManifest:
         return DatasetManifest.model_validate_json((self.root / "manifest.json").read_bytes())
+
+    @property
+    def statistics(self) -> DatasetStatistics:
+        return DatasetStatistics.model_validate_json(self.read("statistics.json"))
 
     def read(self, path: str) -> bytes:
         return (self.root / path).read_bytes()
@@ -81,7 +85,7 @@ class Dataset:
         files = {**manifest.files, "_info.json": hashlib.sha256(info).hexdigest(), **digests}
         manifest = manifest.model_copy(update={"files": dict(sorted(files.items()))}).signed()
         documents = {
-            "README.md": render_card(manifest, load_prompt("describe-step-by-step")),
+            "README.md": render_card(manifest, self.statistics, Placement()),
             "manifest.json": render_manifest(manifest),
         }
         for path, data in {**documents, "_info.json": info}.items():

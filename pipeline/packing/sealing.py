@@ -1,0 +1,89 @@
+"""Everything of a dataset that is no shard, written so that a dataset is complete or says that it is not.
+
+``manifest.json`` says that a dataset is complete: it is taken away before anything else changes, and written last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from pipeline.files import atomic_writer, sha256_of, sync_directory, write_atomic
+from pipeline.packing.card import Placement, render_card
+from pipeline.packing.conservation import check_conservation
+from pipeline.packing.sidecars import (
+    CARD_FILE,
+    MANIFEST_FILE,
+    REJECTIONS_FILE,
+    SUMS_FILE,
+    render_manifest,
+    render_sidecars,
+    render_sums,
+)
+from schemas.manifest import DatasetManifest
+from schemas.statistics import DatasetStatistics
+
+
+def seal(
+    out: Path,
+    manifest: DatasetManifest,
+    statistics: DatasetStatistics,
+    rejections: Path,
+    placement: Placement | None = None,
+) -> DatasetManifest:
+    """Write the documents of a dataset whose shards lie in ``out``; those that hold what they must are left alone.
+
+    Args:
+        out: the dataset's folder.
+        manifest: all but its ``files`` and its digest, which are filled in here.
+        statistics: of the records in the shards.
+        rejections: the table that becomes ``rejections.parquet``; copied unless it stands there already.
+        placement: where the dataset is published, and what was published there before.
+
+    Raises:
+        ConservationError: the manifest's counts do not add up.
+        OSError: the disk is full.
+    """
+    sidecars = render_sidecars(manifest, statistics)
+    files = {path: hashlib.sha256(data).hexdigest() for path, data in sidecars.items()}
+    files[REJECTIONS_FILE] = sha256_of(rejections)
+    manifest = manifest.model_copy(update={"files": dict(sorted(files.items()))}).signed()
+    check_conservation(manifest)
+    placement = placement or Placement()
+    card, extras = render_card(manifest, statistics, placement), placement.extras()
+    sealed = {**extras, CARD_FILE: card, MANIFEST_FILE: render_manifest(manifest)}
+    sums = render_sums(manifest, {path: hashlib.sha256(data).hexdigest() for path, data in sealed.items()})
+    # the manifest last: its presence says that all the rest is there
+    documents = {**sidecars, **extras, CARD_FILE: card, SUMS_FILE: sums, MANIFEST_FILE: sealed[MANIFEST_FILE]}
+    _install(documents, rejections, out)
+    return manifest
+
+
+def unseal(out: Path) -> None:
+    """Take away what says that the dataset is complete, before anything of it changes."""
+    if out.is_dir():
+        for name in (MANIFEST_FILE, SUMS_FILE, CARD_FILE):
+            (out / name).unlink(missing_ok=True)
+        sync_directory(out)
+
+
+def _install(documents: dict[str, bytes], rejections: Path, out: Path) -> None:
+    changed = [path for path, data in documents.items() if not _holds(out / path, data)]
+    stands = out / REJECTIONS_FILE
+    new_rejections = not stands.is_file() or sha256_of(stands) != sha256_of(rejections)
+    if not changed and not new_rejections:
+        return
+    unseal(out)
+    if new_rejections:
+        with rejections.open("rb") as table, atomic_writer(stands) as copy:
+            shutil.copyfileobj(table, copy)
+    for path, data in documents.items():
+        write_atomic(out / path, data)
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.read_bytes() == data
+    except FileNotFoundError:
+        return False
