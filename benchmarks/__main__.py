@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness import Comparison, Scale, format_table
-from benchmarks.suite import BENCHMARKS, GROUPS, is_possible, run_benchmarks
+from benchmarks.suite import BENCHMARKS, GROUPS, find_need, run_benchmarks
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -23,12 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if unknown:
         parser.error(f"there is no benchmark {unknown[0]!r}; known are {', '.join(BENCHMARKS)}")
     wanted = options.names or [name for name in BENCHMARKS if name not in GROUPS]
-    impossible = [name for name in wanted if not is_possible(name)]
-    if impossible and options.names:
-        parser.error(f"{impossible[0]} needs vLLM: pip install 'imagenet-think[gpu]'")
-    for name in impossible:
-        print(f"left out: {name} needs vLLM: pip install 'imagenet-think[gpu]'", file=sys.stderr)
-    names = [name for name in wanted if name not in impossible]
+    needs = {name: need for name in wanted if (need := find_need(name)) is not None}
+    for name, need in needs.items():
+        message = f"{name} needs {need.name}: pip install 'imagenet-think[{need.extra}]'"
+        if options.names:
+            parser.error(message)
+        print(f"left out: {message}", file=sys.stderr)
+    names = [name for name in wanted if name not in needs]
     scale: Scale = "quick" if options.quick else "full"
     comparisons: list[Comparison] = []
     for comparison in run_benchmarks(names, scale):

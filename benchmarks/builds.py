@@ -6,7 +6,9 @@ import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.packing.tarball import END_OF_ARCHIVE, tar_member
+from benchmarks.photographs import cut_photographs
+from pipeline import stages
+from pipeline.tars import END_OF_ARCHIVE, tar_member
 from pipeline.taxonomy import load_taxonomy
 from schemas.config import (
     BuildConfig,
@@ -52,3 +54,22 @@ def configure(source: Path, images: int, workers: int) -> BuildConfig:
         generation=GenerationConfig(prepare_workers=workers),
         packing=PackingConfig(workers=workers, images_per_shard=IMAGES_PER_SHARD),
     )
+
+
+def generate_all(directory: Path, images: int) -> stages.Build:
+    """A build of photographs that only has to be packed, everything in one process."""
+    source = directory / "source.tar"
+    write_source(source, cut_photographs(images))
+    build = stages.open_build(configure(source, images, workers=1), directory / "run")
+    stages.index(build)
+    stages.select(build)
+    for teacher in TEACHERS:
+        stages.generate(build, teacher)
+    return build
+
+
+def pack_photographs(directory: Path, images: int) -> Path:
+    """A packed dataset of photographs with two pairs each."""
+    build = generate_all(directory, images)
+    stages.pack_dataset(build)
+    return build.run.dataset

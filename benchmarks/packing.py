@@ -13,14 +13,13 @@ from typing import NamedTuple
 
 import webdataset
 
-from benchmarks.builds import TEACHERS, configure, write_source
+from benchmarks.builds import generate_all
 from benchmarks.harness import Comparison, Round, Scale, race
-from benchmarks.photographs import cut_photographs
 from pipeline import stages
 from pipeline.files import atomic_writer
 from pipeline.packing import WORK_DIRECTORY
 from pipeline.packing.records import serialise_record, serialise_sample
-from pipeline.packing.tarball import END_OF_ARCHIVE
+from pipeline.tars import END_OF_ARCHIVE
 from schemas.record import ThinkRecord
 
 IMAGES = {"tiny": 12, "quick": 500, "full": 2000}
@@ -42,7 +41,7 @@ def compare(scale: Scale, directory: Path) -> Iterator[Comparison]:
     picture's bytes, parse, validate, write. ``ShardWriter`` always gets records from memory, and neither digests nor
     syncs what it writes, as ours does, unless it is told to.
     """
-    build = _prepare_build(directory, IMAGES[scale])
+    build = generate_all(directory, IMAGES[scale])
     stages.pack_dataset(build)
     samples = list(_read_samples(build.run.dataset))
     megabytes = sum(path.stat().st_size for path in build.run.dataset.rglob("*.tar")) / 1e6
@@ -59,17 +58,6 @@ def compare(scale: Scale, directory: Path) -> Iterator[Comparison]:
     ):
         rounds = _rounds(ROUNDS[scale], Round(megabytes, ours, baseline), build, out)
         yield race(what, "MB/s", against, rounds)
-
-
-def _prepare_build(directory: Path, images: int) -> stages.Build:
-    source = directory / "source.tar"
-    write_source(source, cut_photographs(images))
-    build = stages.open_build(configure(source, images, workers=1), directory / "run")
-    stages.index(build)
-    stages.select(build)
-    for teacher in TEACHERS:
-        stages.generate(build, teacher)
-    return build
 
 
 def _read_samples(dataset: Path) -> Iterator[Sample]:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from benchmarks.harness import Comparison, Round, Scale, race
 from benchmarks.photographs import cut_photographs
-from pipeline.packing.tarball import END_OF_ARCHIVE, tar_member
 from pipeline.sources.gzip import GzipSource
 from pipeline.sources.keeping import Keep
 from pipeline.sources.options import ScanOptions
+from pipeline.tars import END_OF_ARCHIVE, tar_member
 from tests.collections.sparse import CLASS
 
 IMAGES = {"tiny": 60, "quick": 1_200, "full": 6_000}

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from benchmarks import (
     engine_overhead,
+    exporting,
     indexing,
     ledger,
     memory,
     packing,
     parsing,
+    reading,
     screening,
     selecting,
     source_scale,
@@ -30,6 +34,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "parsing": parsing.compare,
     "ledger": ledger.compare,
     "packing": packing.compare,
+    "reading": reading.compare,
+    "timm": reading.compare_timm,
+    "exporting": exporting.compare,
     "memory": memory.compare,
     "engine": engine_overhead.compare,
 }
@@ -37,12 +44,25 @@ BENCHMARKS: dict[str, Benchmark] = {
 GROUPS = frozenset({"source_scale"})
 """Those that only run others: asked for by name, and left out when all are run."""
 
-NEED_VLLM = frozenset({"engine"})
+
+class Need(NamedTuple):
+    """A package that the core installation lacks."""
+
+    module: str
+    name: str
+    extra: str
 
 
-def is_possible(name: str) -> bool:
-    """Whether what a benchmark needs is installed here."""
-    return name not in NEED_VLLM or importlib.util.find_spec("vllm") is not None
+NEEDS: Mapping[str, Need] = MappingProxyType(
+    {"engine": Need("vllm", "vLLM", "gpu"), "timm": Need("timm", "timm", "trainers")}
+)
+"""By benchmark; the others need nothing."""
+
+
+def find_need(name: str) -> Need | None:
+    """What a benchmark needs and is not installed here."""
+    need = NEEDS.get(name)
+    return need if need is not None and importlib.util.find_spec(need.module) is None else None
 
 
 def run_benchmarks(names: Iterable[str], scale: Scale) -> Iterator[Comparison]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 ImageId = Annotated[str, StringConstraints(pattern=r"^n[0-9]{8}_[0-9]{1,12}$")]
 """The original ImageNet stem, e.g. ``n00005787_11054``. Never a row number."""
@@ -19,6 +19,8 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Hash64 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 """Sixty-four bits in lower-case hexadecimal: a perceptual hash or a fingerprint."""
 
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+"""How many of something, or a size in bytes: at most what 64 bits hold."""
 
 OPERATIONAL = "operational"
 """Marks a field of a configuration that is no part of its identity (see ``schemas.config``)."""

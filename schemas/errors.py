@@ -46,6 +46,10 @@ class DatasetError(ImageNetThinkError):
     """A packed dataset is damaged or incomplete."""
 
 
+class HubError(ImageNetThinkError):
+    """The hub refuses, cannot be reached, or holds something else than it should."""
+
+
 class ConservationError(ImageNetThinkError):
     """A stage's counts do not add up: something was lost or made twice. A defect of ours, never ignored."""
 

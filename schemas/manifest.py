@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.base import Contract, Hash64, ImageId, Sha256, canonical_json
+from schemas.base import Contract, Count, Hash64, ImageId, Sha256, canonical_json
 from schemas.identity import GenerationIdentity
 from schemas.image import Split
 from schemas.rejection import RejectReason, Stage
@@ -36,7 +36,7 @@ class Signed(Contract):
 class Thresholds(Contract):
     """Quantiles of the collection, estimated from a sample that does not depend on how many images are drawn."""
 
-    pilot: int = Field(ge=0)
+    pilot: Count
     """Usable images in the sample."""
     complexity: tuple[float, float]
     """Terciles of visual complexity, in bits per pixel: where the middle and the high stratum begin."""
@@ -49,11 +49,11 @@ class SelectionManifest(Signed):
 
     seed: int
     target: int = Field(gt=0)
-    candidates: int = Field(ge=0)
-    left_over: int = Field(ge=0)
+    candidates: Count
+    left_over: Count
     """Candidates that were not needed for the target."""
-    rejected: dict[RejectReason, int]
-    near_duplicate_groups: int = Field(ge=0)
+    rejected: dict[RejectReason, Count]
+    near_duplicate_groups: Count
     rule: str
     """By which classes share the draw."""
     thresholds: Thresholds
@@ -76,7 +76,7 @@ class ShardEntry(Contract):
 
     path: str
     split: Split
-    images: int = Field(ge=0)
+    images: Count
     bytes: int = Field(gt=0)
     sha256: Sha256
 
@@ -89,9 +89,9 @@ class TeacherEntry(Contract):
     fingerprint: Hash64
     engine: str
     licence: str
-    pairs: int = Field(ge=0)
-    pairs_by_rung: dict[str, int]
-    attempts_by_status: dict[str, int]
+    pairs: Count
+    pairs_by_rung: dict[str, Count]
+    attempts_by_status: dict[str, Count]
     """All attempts on the selected images, by what the parser made of the text."""
 
     @property
@@ -134,13 +134,13 @@ class DatasetManifest(Signed):
     collection: str
     """What the pictures are, in the configuration's words."""
     picture_licence: str
-    seen: int = Field(ge=0)
+    seen: Count
     """Entries of the source: packed + rejected (at any stage) + left over."""
-    left_over: int = Field(ge=0)
+    left_over: Count
     """Candidates that were not needed for the target; most were never looked at."""
-    selected: int = Field(ge=0)
-    packed: int = Field(ge=0)
-    rejected: dict[Stage, dict[RejectReason, int]]
+    selected: Count
+    packed: Count
+    rejected: dict[Stage, dict[RejectReason, Count]]
     """All rejections from the source to here; those of ``pack`` are what the selection lost."""
     teachers: tuple[TeacherEntry, ...]
     shards: tuple[ShardEntry, ...]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from schemas.base import Contract, Sha256
+from schemas.base import Contract, Count, Sha256
 from schemas.manifest import Edition
 
 RELEASE_ID_DIGITS = 12
@@ -22,9 +22,9 @@ class Release(Contract):
     manifest_sha256: Sha256
     edition: Edition
     images: int = Field(gt=0)
-    added: int = Field(ge=0)
-    removed: int = Field(ge=0)
-    changed: int = Field(ge=0)
+    added: Count
+    removed: Count
+    changed: Count
 
 
 class Releases(Contract):

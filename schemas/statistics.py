@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from schemas.base import Contract
+from schemas.base import Contract, Count
 
 
 class Distribution(Contract):
     """A distribution of whole numbers. A quantile is the smallest value that at least this share does not exceed."""
 
-    count: int = Field(ge=0)
+    count: Count
     total: int = Field(ge=0)
-    minimum: int = Field(ge=0)
-    p05: int = Field(ge=0)
-    p25: int = Field(ge=0)
-    p50: int = Field(ge=0)
-    p75: int = Field(ge=0)
-    p95: int = Field(ge=0)
-    p99: int = Field(ge=0)
-    maximum: int = Field(ge=0)
+    minimum: Count
+    p05: Count
+    p25: Count
+    p50: Count
+    p75: Count
+    p95: Count
+    p99: Count
+    maximum: Count
 
 
 class TeacherStatistics(Contract):
@@ -28,9 +28,9 @@ class TeacherStatistics(Contract):
     teacher: str
     thinking_tokens: Distribution
     answer_tokens: Distribution
-    finish_reasons: dict[str, int]
-    rungs: dict[str, int]
-    forced_closes: int = Field(ge=0)
+    finish_reasons: dict[str, Count]
+    rungs: dict[str, Count]
+    forced_closes: Count
 
 
 class DatasetStatistics(Contract):
@@ -38,15 +38,16 @@ class DatasetStatistics(Contract):
 
     images: int = Field(gt=0)
     classes: int = Field(gt=0)
-    splits: dict[str, int]
-    holdouts: dict[str, int]
-    domains: dict[str, int]
+    images_per_class: Distribution
+    splits: dict[str, Count]
+    holdouts: dict[str, Count]
+    domains: dict[str, Count]
     """The one with the most images first, as in all tables whose keys have no order of their own."""
-    depths: dict[str, int]
+    depths: dict[str, Count]
     """By depth in WordNet, in steps, in ascending order."""
-    strata: dict[str, int]
-    source_formats: dict[str, int]
-    image_encodings: dict[str, int]
-    greyscale: int = Field(ge=0)
-    blurred: int = Field(ge=0)
+    strata: dict[str, Count]
+    source_formats: dict[str, Count]
+    image_encodings: dict[str, Count]
+    greyscale: Count
+    blurred: Count
     teachers: tuple[TeacherStatistics, ...]

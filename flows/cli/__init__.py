@@ -5,7 +5,17 @@ Prefect is imported only by the verbs that run flows.
 
 from __future__ import annotations
 
-from flows.cli import build_verbs, engine_verbs, report_verbs
+from flows.cli import build_verbs, engine_verbs, export_verbs, publish_verbs, rejoin_verbs, report_verbs, show_verb
 from flows.cli.app import app, main
 
-__all__ = ["app", "build_verbs", "engine_verbs", "main", "report_verbs"]
+__all__ = [
+    "app",
+    "build_verbs",
+    "engine_verbs",
+    "export_verbs",
+    "main",
+    "publish_verbs",
+    "rejoin_verbs",
+    "report_verbs",
+    "show_verb",
+]

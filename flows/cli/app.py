@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib.metadata
+import io
 import signal
 import sys
 from typing import Annotated, NoReturn
@@ -38,6 +39,8 @@ def common(
 def main() -> NoReturn:
     """Run the command line; errors that are the user's to mend become one line and an exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that is not of Unicode shows what it can
     try:
         app()
     except ImageNetThinkError as error:
@@ -55,7 +58,7 @@ def main() -> NoReturn:
 _REMEDIES = {
     errno.ENOSPC: "make room on the disk and run the same command again; what is done is kept",
     errno.EDQUOT: "make room in your quota and run the same command again; what is done is kept",
-    errno.EROFS: "choose a --run-dir that can be written",
+    errno.EROFS: "choose a folder that can be written",
     errno.EACCES: "check the permissions and run the same command again",
     errno.EIO: "look after the disk, then run the same command again; what is done is kept",
     errno.ENOLCK: "choose a --run-dir on a file system that has locks",

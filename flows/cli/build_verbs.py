@@ -119,7 +119,7 @@ def pack(
 
 @app.command()
 def verify(
-    dataset: Annotated[Path, typer.Argument(metavar="DIR", help="A packed dataset.")],
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder of a packed dataset, of either edition.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     quiet: Quiet = False,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,8 +21,12 @@ from schemas.loading import load_config, name_source, override_source
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Answer Ctrl-C and SIGTERM with how to go on, and their exit codes."""
+def interruptible(*, at_once: bool = False) -> Iterator[None]:
+    """Answer Ctrl-C and SIGTERM with how to go on, and their exit codes.
+
+    Args:
+        at_once: end without waiting for threads that are still at work. For verbs that may be killed anywhere.
+    """
     again = shlex.join(["imagenet-think", *sys.argv[1:]])
     try:
         yield
@@ -29,7 +34,11 @@ def interruptible() -> Iterator[None]:
         if isinstance(stop, SystemExit) and stop.code != EXIT_TERMINATED:
             raise  # nobody stopped it: a library gave up, or nobody reads the output any more
         typer.echo(f"\nstopped; what is done is kept. To go on: {again}", err=True)
-        raise typer.Exit(EXIT_INTERRUPTED if isinstance(stop, KeyboardInterrupt) else EXIT_TERMINATED) from None
+        code = EXIT_INTERRUPTED if isinstance(stop, KeyboardInterrupt) else EXIT_TERMINATED
+        if at_once:
+            sys.stdout.flush()
+            os._exit(code)
+        raise typer.Exit(code) from None
 
 
 def load_build(config: Path, source: str | None, form: str | None) -> BuildConfig:

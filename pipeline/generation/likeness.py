@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 
-_WORD = re.compile(r"\w+")
+from pipeline.texts import jaccard, words_of
 
 
 def find_nearest(text: str, texts: Mapping[str, str]) -> str | None:
@@ -20,20 +19,12 @@ def find_nearest(text: str, texts: Mapping[str, str]) -> str | None:
     greedy text on to other words, though about the same things. vLLM promises texts that do not depend on the batch in
     a special mode alone (https://docs.vllm.ai/en/stable/features/batch_invariance/).
     """
-    words = {key: _words(each) for key, each in texts.items()}
+    words = {key: words_of(each) for key, each in texts.items()}
     counts = Counter(word for each in words.values() for word in each)
     everybodys = {word for word, count in counts.items() if 2 * count > len(texts)}
-    own = _words(text) - everybodys
-    likeness = {key: _jaccard(own, each - everybodys) for key, each in words.items()}
+    own = words_of(text) - everybodys
+    likeness = {key: jaccard(own, each - everybodys) for key, each in words.items()}
     most = max(likeness.values(), default=0.0)
     nearest = [key for key, value in likeness.items() if value == most]
     is_clear = most > 0 and len({texts[key] for key in nearest}) == 1
     return nearest[0] if is_clear else None
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(text.casefold()))
-
-
-def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    return len(one & other) / len(one | other) if one or other else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,9 +10,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipeline.packed.tars import read_samples
 from pipeline.packing.layout import ShardPlan
+from pipeline.packing.preview import PREVIEW_PATH
 from pipeline.packing.sidecars import MANIFEST_FILE, STATISTICS_FILE, shards_by_split
+from pipeline.tars import Sample, find_samples, read_samples
 from schemas.errors import DatasetError
 from schemas.image import SPLITS, Split
 from schemas.manifest import DatasetManifest, ShardEntry
@@ -70,18 +72,53 @@ class PackedDataset:
         Raises:
             DatasetError: the shard is missing or damaged; the message names it, and the sample.
         """
-        path = self.root / shard.path
         rows = 0
-        try:
+        with self._explained(shard) as path:
             for sample in read_samples(path):
-                yield _read_row(sample.key, sample.members, has_picture=self.manifest.edition == "pictures")
+                yield self._read_row(sample)
                 rows += 1
-        except FileNotFoundError as error:
+        self._check_count(shard, rows)
+
+    def keys(self, shard: ShardEntry) -> Iterator[tuple[str, int]]:
+        """The keys of a shard in order, each with its place in the file; no record and no picture is read.
+
+        Raises:
+            DatasetError: the shard is missing or damaged.
+        """
+        samples = 0
+        with self._explained(shard) as path:
+            for found in find_samples(path):
+                yield found
+                samples += 1
+        self._check_count(shard, samples)
+
+    def read_at(self, shard: ShardEntry, place: int) -> Row:
+        """The row at a place that :meth:`keys` gave.
+
+        Raises:
+            DatasetError: the shard is missing, or damaged there.
+        """
+        with self._explained(shard) as path:
+            return self._read_row(next(read_samples(path, place)))
+
+    def _check_count(self, shard: ShardEntry, found: int) -> None:
+        if found != shard.images:
+            problem = f"{self.root / shard.path}: holds {found:,} images, the manifest says {shard.images:,}"
+            raise DatasetError(problem, self._remedy)
+
+    def _read_row(self, sample: Sample) -> Row:
+        return _read_row(sample.key, sample.members, has_picture=self.manifest.edition == "pictures")
+
+    @contextlib.contextmanager
+    def _explained(self, shard: ShardEntry) -> Iterator[Path]:
+        """The shard's path; what goes wrong with it gets its name and the remedy."""
+        path = self.root / shard.path
+        try:
+            yield path
+        except (FileNotFoundError, IsADirectoryError) as error:
             raise DatasetError(f"{path}: is missing", self._remedy) from error
         except DatasetError as error:
             raise DatasetError(f"{path}: {error}", self._remedy) from error
-        if rows != shard.images:
-            raise DatasetError(f"{path}: holds {rows:,} images, the manifest says {shard.images:,}", self._remedy)
 
     @property
     def _remedy(self) -> str:
@@ -97,7 +134,7 @@ def open_dataset(root: Path) -> PackedDataset:
     path = root / MANIFEST_FILE
     try:
         data = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         where = root if not root.is_dir() else path
         raise DatasetError(
             f"{where}: there is no such {'folder' if where is root else 'file'}",
@@ -122,7 +159,8 @@ def names_only_packed_paths(manifest: DatasetManifest) -> bool:
         for split in SPLITS
         for number in range(len(splits.get(split, ())))
     ]
-    return [shard.path for shard in manifest.shards] == names
+    preview = manifest.preview is None or manifest.preview.path == PREVIEW_PATH
+    return [shard.path for shard in manifest.shards] == names and preview
 
 
 def _read_row(key: str, members: dict[str, bytes], *, has_picture: bool) -> Row:

@@ -12,6 +12,9 @@ from schemas.image import SPLITS, Split
 
 DATA_DIRECTORY = "data"
 
+MEND_SHARD = "remove it and pack again, or fetch it again"
+"""What to do about a damaged shard; packing writes one again that is gone or of another size, and reads no other."""
+
 
 @dataclass(frozen=True, slots=True)
 class ShardPlan:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pipeline.files import TEMPORARY_SUFFIX
 from pipeline.packing.inputs import PackInputs
-from pipeline.packing.layout import DATA_DIRECTORY, Layout, plan_layout
+from pipeline.packing.layout import Layout, plan_layout
 from pipeline.packing.partition import spool_completions, spool_entries
 from pipeline.packing.sealing import seal, unseal
 from pipeline.packing.shards import ShardJob, ShardReceipt, count_workers, find_receipt, write_shard
-from pipeline.packing.sidecars import REJECTIONS_FILE, SCHEMA_FILE
+from pipeline.packing.sidecars import REJECTIONS_FILE
 from pipeline.packing.spool import Spool
 from pipeline.packing.statistics import add_up, compute_statistics
+from pipeline.packing.strays import find_strays
 from pipeline.packing.triage import Triage, triage
 from pipeline.progress import Progress
 from pipeline.screening import SCREENING_VERSION, library_versions
@@ -34,8 +32,6 @@ PACKING_VERSION = 3
 
 WORK_DIRECTORY = ".packing"
 """Beside the dataset: spool files while packing, and the receipts of finished shards."""
-
-_OUR_SHARD = re.compile(r"[a-z]+-\d{5,}-of-\d{5,}\.tar")
 
 
 def pack(inputs: PackInputs, out: Path, progress: Progress) -> DatasetManifest:
@@ -92,7 +88,7 @@ def _write_shards(jobs: list[ShardJob], inputs: PackInputs, out: Path, progress:
     """Write the shards that are missing, and remove what earlier layouts left behind."""
     receipts = {job.plan.path: receipt for job in jobs if (receipt := find_receipt(job)) is not None}
     missing = [job for job in jobs if job.plan.path not in receipts]
-    strays = list(_find_strays(out, {job.target for job in jobs}))
+    strays = list(find_strays(out, {job.target for job in jobs}))
     if missing or strays:
         unseal(out)
     for stray in strays:
@@ -141,19 +137,9 @@ def _write_documents(
         teachers=teachers,
         shards=tuple(receipt.shard for receipt in receipts),
         pictured=(),
-        preview=None,
+        preview=None,  # filled in with the files
         files={},
     )
     tally = add_up(receipt.tally for receipt in receipts)
     statistics = compute_statistics(tally, [teacher.name for teacher in teachers])
     return seal(out, manifest, statistics, out.parent / WORK_DIRECTORY / REJECTIONS_FILE)
-
-
-def _find_strays(out: Path, expected: Iterable[Path]) -> Iterator[Path]:
-    """Shards of other layouts, and files that a killed run left half written. Nothing that is not of our making."""
-    wanted = set(expected)
-    for path in sorted((out / DATA_DIRECTORY).glob("*")):
-        if path not in wanted and (_OUR_SHARD.fullmatch(path.name) or path.name.endswith(TEMPORARY_SUFFIX)):
-            yield path
-    for folder in (out, (out / SCHEMA_FILE).parent):
-        yield from sorted(folder.glob(f".*{TEMPORARY_SUFFIX}"))

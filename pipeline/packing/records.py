@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from pydantic import Field
 
-from pipeline.packing.tarball import tar_member
+from pipeline.tars import tar_member
 from pipeline.taxonomy import Taxonomy
 from prompts import Prompt
 from schemas.base import Contract, canonical_json

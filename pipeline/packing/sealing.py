@@ -12,9 +12,11 @@ from pathlib import Path
 from pipeline.files import atomic_writer, sha256_of, sync_directory, write_atomic
 from pipeline.packing.card import Placement, render_card
 from pipeline.packing.conservation import check_conservation
+from pipeline.packing.preview import Preview, install_preview, plan_preview, stands
 from pipeline.packing.sidecars import (
     CARD_FILE,
     MANIFEST_FILE,
+    OPTIONAL_FILES,
     REJECTIONS_FILE,
     SUMS_FILE,
     render_manifest,
@@ -36,15 +38,18 @@ def seal(
 
     Args:
         out: the dataset's folder.
-        manifest: all but its ``files`` and its digest, which are filled in here.
+        manifest: all but its ``preview``, its ``files`` and its digest, which are filled in here.
         statistics: of the records in the shards.
         rejections: the table that becomes ``rejections.parquet``; copied unless it stands there already.
         placement: where the dataset is published, and what was published there before.
 
     Raises:
         ConservationError: the manifest's counts do not add up.
+        DatasetError: the shard that the preview is made from is damaged.
         OSError: the disk is full.
     """
+    preview = plan_preview(out, manifest.shards)
+    manifest = manifest.model_copy(update={"preview": None if preview is None else preview.entry})
     sidecars = render_sidecars(manifest, statistics)
     files = {path: hashlib.sha256(data).hexdigest() for path, data in sidecars.items()}
     files[REJECTIONS_FILE] = sha256_of(rejections)
@@ -56,7 +61,7 @@ def seal(
     sums = render_sums(manifest, {path: hashlib.sha256(data).hexdigest() for path, data in sealed.items()})
     # the manifest last: its presence says that all the rest is there
     documents = {**sidecars, **extras, CARD_FILE: card, SUMS_FILE: sums, MANIFEST_FILE: sealed[MANIFEST_FILE]}
-    _install(documents, rejections, out)
+    _install(documents, rejections, preview, out)
     return manifest
 
 
@@ -68,16 +73,22 @@ def unseal(out: Path) -> None:
         sync_directory(out)
 
 
-def _install(documents: dict[str, bytes], rejections: Path, out: Path) -> None:
+def _install(documents: dict[str, bytes], rejections: Path, preview: Preview | None, out: Path) -> None:
     changed = [path for path, data in documents.items() if not _holds(out / path, data)]
-    stands = out / REJECTIONS_FILE
-    new_rejections = not stands.is_file() or sha256_of(stands) != sha256_of(rejections)
-    if not changed and not new_rejections:
+    undue = [path for path in OPTIONAL_FILES if path not in documents and (out / path).exists()]
+    table = out / REJECTIONS_FILE
+    new_rejections = not table.is_file() or sha256_of(table) != sha256_of(rejections)
+    new_preview = not stands(out, preview)
+    if not (changed or undue or new_rejections or new_preview):
         return
     unseal(out)
+    for path in undue:
+        (out / path).unlink()
     if new_rejections:
-        with rejections.open("rb") as table, atomic_writer(stands) as copy:
-            shutil.copyfileobj(table, copy)
+        with rejections.open("rb") as file, atomic_writer(table) as copy:
+            shutil.copyfileobj(file, copy)
+    if new_preview:
+        install_preview(out, preview)
     for path, data in documents.items():
         write_atomic(out / path, data)
 

@@ -16,9 +16,9 @@ from pipeline.packing.layout import ShardPlan
 from pipeline.packing.records import Entry, build_pair, build_record, serialise_sample
 from pipeline.packing.spool import SpoolReader
 from pipeline.packing.statistics import Tally, Tallying
-from pipeline.packing.tarball import END_OF_ARCHIVE
 from pipeline.screening import UnusableImageError, as_jpeg
 from pipeline.sources import Source, read_checked
+from pipeline.tars import END_OF_ARCHIVE
 from pipeline.workers import resolve_workers
 from prompts import Prompt
 from schemas.base import Contract, Sha256

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from importlib import resources
 
 import jinja2
 
+from pipeline import pages
 from pipeline.reporting import plots, words
 from schemas.rejection import Stage
 from schemas.selection_report import QuotaLevel, SelectionReport
@@ -21,6 +21,7 @@ def render_page(report: SelectionReport) -> bytes:
     Ids and names come from file names of unknown origin: all text is escaped.
     """
     text = _load_template().render(
+        style=pages.base_style(),
         report=report,
         lost_in_index=report.lost_in(Stage.INDEX),
         lost_in_draw=report.lost_in(Stage.SELECT),
@@ -38,7 +39,7 @@ def render_page(report: SelectionReport) -> bytes:
             )
         },
     )
-    return f"{text.rstrip()}\n".encode()
+    return pages.finish(text)
 
 
 def list_quantiles(levels: tuple[QuotaLevel, ...]) -> list[tuple[float, int, int]]:
@@ -60,16 +61,10 @@ def _quantile(counts: list[tuple[int, int]], share: float) -> int:
 
 @functools.cache
 def _load_template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {
-        "count": "{:,}".format,
-        "share": "{:.1%}".format,
+    filters: dict[str, pages.Filter] = {
         "place": "{:.1f}".format,
         "explain": words.explain_missed,
         "bounds": words.describe_bounds,
         "size": words.name_size,
     }
-    text = resources.files("pipeline.reporting").joinpath(_TEMPLATE).read_text(encoding="utf-8")
-    return environment.from_string(text)
+    return pages.open_template("pipeline.reporting", _TEMPLATE, filters)

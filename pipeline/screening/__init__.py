@@ -6,7 +6,7 @@ from pipeline.screening.checks import SCREENING_VERSION, judge_size, screen
 from pipeline.screening.decode import library_versions
 from pipeline.screening.normalise import NORMALISATION_VERSION
 from pipeline.screening.parallel import screen_all
-from pipeline.screening.picture import Picture, as_jpeg, open_picture
+from pipeline.screening.picture import Picture, as_jpeg, as_upright_jpeg, open_picture
 from pipeline.screening.verdict import Unusable, UnusableImageError
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Unusable",
     "UnusableImageError",
     "as_jpeg",
+    "as_upright_jpeg",
     "judge_size",
     "library_versions",
     "open_picture",

@@ -14,12 +14,14 @@ photograph of the class takes the place of a rejected one, while a damaged one w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import simplejpeg
 from PIL import Image
 
 from pipeline.screening.container import Decoded
+from pipeline.screening.normalise import read_orientation
 from pipeline.screening.verdict import UnusableImageError, undecodable
 from schemas.rejection import RejectReason
 
@@ -30,6 +32,8 @@ _START_OF_SCAN = 0xDA
 _STANDALONE = (0x01, *range(0xD0, 0xD8))
 _PROGRESSIVE_FRAMES = (0xC2, 0xC6, 0xCA, 0xCE)
 _FRAMES = (0xC0, 0xC1, *_PROGRESSIVE_FRAMES, 0xC3, 0xC5, 0xC7, 0xC9, 0xCB, 0xCD, 0xCF)
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_TURNED_BY_XMP = re.compile(rb"tiff:Orientation(?:=[\"']|>)[2-8]")
 
 
 def read_jpeg_size(data: bytes) -> tuple[int, int]:
@@ -62,6 +66,16 @@ def decode_jpeg(data: bytes, at_least: int | None = None) -> Decoded:
     except ValueError as error:
         raise undecodable(f"JPEG data: {error}") from error
     return Decoded(image, _exif(segments), _icc(segments))
+
+
+def is_turned(data: bytes) -> bool:
+    """Whether a JPEG asks to be turned or mirrored before it is shown: in its EXIF block, or in XMP.
+
+    :func:`~pipeline.screening.normalise.normalise` goes by the former alone, some viewers and Pillow by both.
+    """
+    segments = list(_segments(data))
+    xmp = (payload for marker, payload in segments if marker == 0xE1 and payload.startswith(_XMP))
+    return read_orientation(_exif(segments)) != 1 or any(_TURNED_BY_XMP.search(each) for each in xmp)
 
 
 def _decode_strictly(data: bytes, at_least: int | None) -> Image.Image:

@@ -9,15 +9,21 @@ import simplejpeg
 from PIL import Image
 
 from pipeline.screening.container import Container, identify
-from pipeline.screening.decode import decode
+from pipeline.screening.decode import decode, read_size
+from pipeline.screening.jpeg import is_turned
 from pipeline.screening.normalise import normalise
+from pipeline.screening.verdict import UnusableImageError
 from schemas.image import ImageFormat
 from schemas.record import ImageEncoding
+from schemas.rejection import RejectReason
 
 _TRANSCODE_QUALITY = 95
 
 _UNPACKED_BYTES = 2**30
 """Bound for a file that passed screening under a limit of its own."""
+
+_PIXELS = 2**28
+"""The same for its width times its height: the highest that ``ScreeningConfig.max_pixels`` can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +57,27 @@ def as_jpeg(data: bytes) -> tuple[bytes, ImageEncoding]:
     container = identify(data, _UNPACKED_BYTES)
     if container.format == "JPEG":
         return container.data, "unwrapped" if container.gzipped else "source"
-    pixels = np.asarray(_open(container).image)
-    return simplejpeg.encode_jpeg(pixels, _TRANSCODE_QUALITY, "RGB", "444"), "transcoded"
+    return _encode(_open(container).image), "transcoded"
+
+
+def as_upright_jpeg(jpeg: bytes) -> bytes | None:
+    """A JPEG of what teachers saw, for readers who show the pixels as they lie; ``None`` where they lie upright.
+
+    It is encoded as :func:`as_jpeg` encodes pictures of other formats, and says nothing of how to turn it.
+
+    Raises:
+        SourceError: it is to be turned, and does not decode.
+    """
+    return _encode(open_picture(jpeg).image) if is_turned(jpeg) else None
+
+
+def _encode(image: Image.Image) -> bytes:
+    return bytes(simplejpeg.encode_jpeg(np.asarray(image), _TRANSCODE_QUALITY, "RGB", "444"))
 
 
 def _open(container: Container) -> Picture:
+    width, height = read_size(container)
+    if width * height > _PIXELS:
+        raise UnusableImageError(RejectReason.BOMB, f"{width} x {height} pixels; at most {_PIXELS} in all")
     image, steps = normalise(decode(container))
     return Picture(image, container.format, container.gzipped, steps)

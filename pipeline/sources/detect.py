@@ -11,10 +11,11 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.lines import printable
 from pipeline.sources.archives.compressed import refuse_compressed
 from pipeline.sources.archives.headers import Damage, Member, read_members
 from pipeline.sources.base import Source
-from pipeline.sources.entries import identify, is_archive, printable, unreadable
+from pipeline.sources.entries import identify, is_archive, unreadable
 from pipeline.sources.folders.listing import is_file, leads_to_file, walk
 from pipeline.sources.keeping import Keep
 from pipeline.sources.options import ScanOptions

@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+from pipeline.lines import printable
 from schemas.errors import SourceError
 from schemas.identity import parse_image_stem
 from schemas.image import ImageFormat, IndexedImage
@@ -19,8 +20,6 @@ ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst"
 
 MAX_DIGITS = 9
 """Longest image number. ImageNet's own have six digits at most; the index packs an id into 64 bits."""
-
-_MAX_DETAIL = 300
 
 
 def identify(name: str) -> tuple[str, str] | None:
@@ -107,12 +106,6 @@ def is_archive(name: str) -> bool:
 def is_unsafe(name: str) -> bool:
     """Whether an archive member's name points out of where one would unpack it."""
     return name.startswith("/") or ".." in name.split("/")
-
-
-def printable(text: str) -> str:
-    """``text`` as one short line that UTF-8 can hold; control characters and undecodable bytes are escaped."""
-    line = text if text.isprintable() else ascii(text)[1:-1]
-    return line if len(line) <= _MAX_DETAIL else f"{line[:_MAX_DETAIL]}..."
 
 
 def unreadable(path: Path, error: OSError) -> SourceError:

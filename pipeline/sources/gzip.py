@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 
+from pipeline.lines import printable
 from pipeline.progress import Progress, Task
 from pipeline.sources.base import Batch, Container
-from pipeline.sources.entries import printable
 from pipeline.sources.keeping import Keep
 from pipeline.sources.options import ScanOptions
 from pipeline.sources.streams.candidates import CandidateStore

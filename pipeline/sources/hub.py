@@ -19,11 +19,13 @@ from typing import Literal
 from pydantic import ValidationError
 
 from pipeline.files import write_atomic
+from pipeline.hub import HubFile, HubFiles, Place, Purpose
+from pipeline.lines import printable
 from pipeline.progress import Progress
 from pipeline.sources import parquet
 from pipeline.sources.archives.compressed import LONGEST_MAGIC, refuse_compressed
 from pipeline.sources.base import Batch, Container
-from pipeline.sources.entries import ARCHIVE_SUFFIXES, judge, printable
+from pipeline.sources.entries import ARCHIVE_SUFFIXES, judge
 from pipeline.sources.keeping import Keep
 from pipeline.sources.options import ScanOptions
 from pipeline.sources.shards.folder import LOOSE
@@ -31,7 +33,6 @@ from pipeline.sources.shards.info import INFO_NAMES, MAX_INFO, Promises
 from pipeline.sources.shards.parquet_rows import RowReader, scan_rows
 from pipeline.sources.shards.scan import SCANNER, Shard, scan_shard
 from pipeline.sources.streams.candidates import CandidateStore
-from pipeline.sources.streams.hub_files import HubFile, HubFiles, Place
 from pipeline.sources.streams.kept_source import KeptSource
 from pipeline.sources.streams.readers import ForwardReader, RangeFile
 from pipeline.sources.streams.stretches import find_stretches
@@ -43,6 +44,13 @@ HubForm = Literal["webdataset", "parquet"]
 
 SUFFIXES: dict[HubForm, tuple[str, ...]] = {"webdataset": ARCHIVE_SUFFIXES, "parquet": (parquet.SUFFIX,)}
 _SCANNERS: dict[HubForm, str] = {"webdataset": SCANNER, "parquet": parquet.SCANNER}
+
+PURPOSE = Purpose(
+    "source.path",
+    instead="unset it, or set source.path to a folder",
+    moved="check source.path, or start a new run directory",
+    error=SourceError,
+)
 
 PIN = "hub.json"
 
@@ -73,13 +81,13 @@ def open_hub(url: str, form: HubForm | Literal["auto"], options: ScanOptions, ke
         SourceError: there is no such dataset, or not for this user, it holds no shards, or the hub cannot be reached.
         RunDirectoryError: what an earlier start wrote down cannot be read.
     """
-    place = Place.parse(url)
+    place = Place.parse(url, SourceError)
     pin = _load_pin(keep.directory, place) if keep else None
     if pin is None:
-        files = HubFiles.at(place)
+        files = HubFiles.at(place, PURPOSE)
         pin = Pin(source=str(place), commit=files.commit, form=_choose_form(files, form))
     elif form not in ("auto", pin.form):
-        pin = pin.model_copy(update={"form": _choose_form(HubFiles(place, pin.commit), form)})
+        pin = pin.model_copy(update={"form": _choose_form(HubFiles(place, pin.commit, PURPOSE), form)})
     return HubSource(pin, options, keep)
 
 
@@ -92,7 +100,7 @@ class HubSource(KeptSource):
         super().__init__(pin.source, store)
         self.form = pin.form
         self._pin = pin
-        self._files = HubFiles(Place.parse(pin.source), pin.commit)
+        self._files = HubFiles(Place.parse(pin.source, SourceError), pin.commit, PURPOSE)
         self._options = options
         self._keep = keep
 

@@ -19,3 +19,5 @@ class Keep:
     per_class: int
     wanted: frozenset[str]
     """Wnids."""
+    ids: frozenset[str] | None = None
+    """Where it is known which images are needed: no others are kept."""

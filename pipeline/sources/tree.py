@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.lines import printable
 from pipeline.sources.base import Batch, Container
-from pipeline.sources.entries import printable, unreadable
+from pipeline.sources.entries import unreadable
 from pipeline.sources.folders.listing import walk_folders
 from pipeline.sources.folders.loose import list_loose, scan_loose
 from pipeline.sources.on_disk import SourceOnDisk

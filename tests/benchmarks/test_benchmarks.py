@@ -13,7 +13,7 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.harness import Comparison, Round, format_table, race
 from benchmarks.source_scale import PARTS
-from benchmarks.suite import BENCHMARKS, GROUPS, NEED_VLLM, run_benchmarks
+from benchmarks.suite import BENCHMARKS, GROUPS, NEEDS, run_benchmarks
 
 
 @functools.cache
@@ -21,7 +21,7 @@ def measure(name: str) -> list[Comparison]:
     return list(run_benchmarks([name], "tiny"))
 
 
-@pytest.mark.parametrize("name", [name for name in BENCHMARKS if name not in NEED_VLLM | GROUPS])
+@pytest.mark.parametrize("name", [name for name in BENCHMARKS if name not in {*NEEDS, *GROUPS}])
 def test_a_benchmark_compares_something_with_a_named_baseline(name: str) -> None:
     comparisons = measure(name)
     assert comparisons

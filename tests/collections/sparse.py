@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.packing.tarball import BLOCK, END_OF_ARCHIVE, tar_header
+from pipeline.tars import BLOCK, END_OF_ARCHIVE, tar_header
 from tests.collections.archives import pad
 
 IMAGE_BYTES = 88_000

@@ -13,8 +13,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.packing.tarball import tar_header
 from pipeline.screening import Unusable, screen
+from pipeline.tars import tar_header
 from schemas.config import ScreeningConfig
 from schemas.image import ImageFacts
 from schemas.rejection import RejectReason

@@ -5,9 +5,11 @@ from __future__ import annotations
 import collections
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -78,34 +80,50 @@ def assert_gone(processes: list[psutil.Process]) -> None:
     assert not alive, f"left behind: {[process.cmdline() for process in alive]}"
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A build that ran through, to be looked at and not changed."""
+
+    folder: Path
+    config: Path
+    printed: str
+
+    @property
+    def run(self) -> Path:
+        return self.folder / "run"
+
+
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, imagenet_think: Run) -> str:
-    """``SHA256SUMS`` of a build that ran through."""
+def finished(tmp_path_factory: pytest.TempPathFactory, imagenet_think: Run) -> Finished:
     folder = tmp_path_factory.mktemp("undisturbed")
-    done = imagenet_think("build", write_config(folder), "--run-dir", folder / "run")
+    config = write_config(folder)
+    done = imagenet_think("build", config, "--run-dir", folder / "run", "--quiet")
     assert done.returncode == 0, done.stderr
-    return sums(folder / "run")
+    return Finished(folder, config, done.stdout)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(finished: Finished) -> str:
+    """``SHA256SUMS`` of a build that ran through."""
+    return sums(finished.run)
 
 
 @pytest.mark.slow
-def test_a_second_start_does_nothing_and_says_the_same(tmp_path: Path, undisturbed: str, imagenet_think: Run) -> None:
-    config = write_config(tmp_path)
-    first = imagenet_think("build", config, "--run-dir", tmp_path / "run", "--quiet")
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "dataset").rglob("*")}
-    asked = (tmp_path / "asked.log").read_text()
-    second = imagenet_think("build", config, "--run-dir", tmp_path / "run", "--quiet")
-    assert (first.returncode, second.returncode) == (0, 0)
-    assert second.stdout == first.stdout
+def test_a_second_start_does_nothing_and_says_the_same(finished: Finished, imagenet_think: Run) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (finished.run / "dataset").rglob("*")}
+    asked = (finished.folder / "asked.log").read_text()
+    second = imagenet_think("build", finished.config, "--run-dir", finished.run, "--quiet")
+    assert second.returncode == 0
+    assert second.stdout == finished.printed
     assert second.stderr == ""
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "dataset").rglob("*")} == before
-    assert (tmp_path / "asked.log").read_text() == asked
-    assert sums(tmp_path / "run") == undisturbed
+    assert {path: path.stat().st_mtime_ns for path in (finished.run / "dataset").rglob("*")} == before
+    assert (finished.folder / "asked.log").read_text() == asked
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)], ids=str)
 def test_a_stopped_build_leaves_no_process_and_its_next_start_loses_nothing(
-    sent: signal.Signals, code: int, tmp_path: Path, undisturbed: str, imagenet_think: Run
+    sent: signal.Signals, code: int, tmp_path: Path, undisturbed: str, served: Run
 ) -> None:
     config, run_dir = write_config(tmp_path, delay=0.3), tmp_path / "run"
     build = start(config, run_dir)
@@ -123,7 +141,7 @@ def test_a_stopped_build_leaves_no_process_and_its_next_start_loses_nothing(
         assert f"To go on: imagenet-think build {config} --run-dir {run_dir}" in output
     assert_gone(children)
 
-    done = imagenet_think("build", write_config(tmp_path), "--run-dir", run_dir)
+    done = served("build", write_config(tmp_path), "--run-dir", run_dir)
     assert done.returncode == 0, done.stderr
     assert sums(run_dir) == undisturbed
     assert_asked_again_only_what_was_in_flight(tmp_path / "asked.log", allowance=2 + 5)  # max_concurrency and part_rows
@@ -137,10 +155,10 @@ def is_worker_at_work(process: psutil.Process) -> bool:
 
 
 @pytest.mark.slow
-def test_an_interrupt_while_workers_screen_is_the_build_s_alone(tmp_path: Path, imagenet_think: Run) -> None:
+def test_an_interrupt_while_workers_screen_is_the_build_s_alone(tmp_path: Path, served: Run) -> None:
     config, run_dir = write_config(tmp_path), tmp_path / "run"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"screening": {"workers": 2}}))
-    assert imagenet_think("index", config, "--run-dir", run_dir).returncode == 0
+    assert served("index", config, "--run-dir", run_dir).returncode == 0
     select = start(config, run_dir, verb="select")
     deadline = time.monotonic() + 120
     while not any(is_worker_at_work(child) for child in family(select)):
@@ -161,30 +179,29 @@ def assert_asked_again_only_what_was_in_flight(log: Path, allowance: int) -> Non
 
 
 @pytest.mark.slow
-def test_stage_verbs_one_by_one_give_the_same_dataset(tmp_path: Path, undisturbed: str, imagenet_think: Run) -> None:
+def test_stage_verbs_one_by_one_give_the_same_dataset(tmp_path: Path, undisturbed: str, served: Run) -> None:
     config, run_dir = write_config(tmp_path), tmp_path / "run"
-    early = imagenet_think("select", config, "--run-dir", run_dir)
+    early = served("select", config, "--run-dir", run_dir)
     assert early.returncode == 1
     assert "run imagenet-think index first" in early.stderr
     assert "Traceback" not in early.stderr
     for verb in ("index", "select", "generate", "pack"):
-        done = imagenet_think(verb, config, "--run-dir", run_dir)
+        done = served(verb, config, "--run-dir", run_dir)
         assert done.returncode == 0, done.stderr
     assert sums(run_dir) == undisturbed
-    verified = imagenet_think("verify", run_dir / "dataset", "--json")
+    verified = served("verify", run_dir / "dataset", "--json")
     assert verified.returncode == 0
     assert json.loads(verified.stdout)["faults"] == []
 
 
 @pytest.mark.slow
-def test_a_damaged_dataset_is_named_and_exits_with_1(tmp_path: Path, imagenet_think: Run) -> None:
-    config, run_dir = write_config(tmp_path), tmp_path / "run"
-    assert imagenet_think("build", config, "--run-dir", run_dir).returncode == 0
-    shard = min((run_dir / "dataset" / "data").glob("*.tar"))
+def test_a_damaged_dataset_is_named_and_exits_with_1(tmp_path: Path, finished: Finished, imagenet_think: Run) -> None:
+    dataset = shutil.copytree(finished.run / "dataset", tmp_path / "dataset")
+    shard = min((dataset / "data").glob("*.tar"))
     data = bytearray(shard.read_bytes())
     data[len(data) // 2] ^= 1
     shard.write_bytes(data)
-    done = imagenet_think("verify", run_dir / "dataset")
+    done = imagenet_think("verify", dataset)
     assert done.returncode == 1
     assert f"FAULT  data/{shard.name}" in done.stderr
 
@@ -193,7 +210,7 @@ def test_a_damaged_dataset_is_named_and_exits_with_1(tmp_path: Path, imagenet_th
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system takes root")
 @pytest.mark.parametrize("left", [40, 1500], ids=lambda left: f"{left}k-left")
 def test_a_full_disk_is_one_line_and_the_next_start_goes_on(
-    left: int, tmp_path: Path, undisturbed: str, imagenet_think: Run
+    left: int, tmp_path: Path, undisturbed: str, imagenet_think: Run, served: Run
 ) -> None:
     config, disk = write_config(tmp_path), tmp_path / "disk"
     disk.mkdir()
@@ -208,7 +225,7 @@ def test_a_full_disk_is_one_line_and_the_next_start_goes_on(
         assert "No space left on device; make room on the disk and run the same command again" in full.stderr
         assert full.stderr.count("\n") == 1
         ballast.unlink()
-        done = imagenet_think("build", config, "--run-dir", disk / "run")
+        done = served("build", config, "--run-dir", disk / "run")
         assert done.returncode == 0, done.stderr
         assert sums(disk / "run") == undisturbed
     finally:

@@ -109,10 +109,10 @@ def test_an_index_of_another_form_is_not_built_upon(
 
 
 @pytest.mark.slow
-def test_a_configuration_s_source_may_be_replaced(config: Path, imagenet_think: Run) -> None:
+def test_a_configuration_s_source_may_be_replaced(config: Path, served: Run) -> None:
     archive = make_collection(config.parent / "other", "tar_of_tars", CLASSES, 3)
     out = config.parent / "run"
-    done = imagenet_think("index", config, "--source", archive, "--run-dir", out)
+    done = served("index", config, "--source", archive, "--run-dir", out)
     assert done.returncode == 0, done.stderr
     assert str(archive) in done.stdout
     summary = load_summary(out / "index")

@@ -71,9 +71,10 @@ def read_with_datasets(root: Path, manifest: DatasetManifest) -> Rows:
     """What ``load_dataset(root)`` gives."""
     beside = root.parent if os.access(root.parent, os.W_OK) else None
     if beside is not None:
-        for left in beside.glob(f"{_COPY_PREFIX}*"):
-            shutil.rmtree(left, ignore_errors=True)  # of a verification that was killed
-    with _modest_settings(), tempfile.TemporaryDirectory(prefix=_COPY_PREFIX, dir=beside) as cache:
+        for left in filter(_is_abandoned, beside.glob(f"{_COPY_PREFIX}*")):
+            shutil.rmtree(left, ignore_errors=True)
+    mine = f"{_COPY_PREFIX}{os.getpid()}-"
+    with _modest_settings(), tempfile.TemporaryDirectory(prefix=mine, dir=beside) as cache:
         loaded = _load(root, cache_dir=cache, keep_in_memory=False)
         for split in shards_by_split(manifest.shards):
             _check_features(loaded[split].features, manifest)
@@ -104,7 +105,7 @@ _THIS_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EM
 """Errors that say nothing of the dataset: the command line has a line for each."""
 
 _COPY_PREFIX = ".imagenet-think-verify-"
-"""Of the folder that holds the library's own copy while it is read."""
+"""Of the folder that holds the library's own copy while it is read; the process's id follows."""
 
 READERS: Mapping[str, Callable[[Path, DatasetManifest], Rows]] = MappingProxyType(
     {
@@ -113,6 +114,17 @@ READERS: Mapping[str, Callable[[Path, DatasetManifest], Rows]] = MappingProxyTyp
         "webdataset": read_with_webdataset,
     }
 )
+
+
+def _is_abandoned(copy: Path) -> bool:
+    """Whether the verification that made a copy was killed; others may be running beside this one."""
+    try:
+        os.kill(int(copy.name.removeprefix(_COPY_PREFIX).partition("-")[0]), 0)
+    except ProcessLookupError:
+        return True
+    except (ValueError, OverflowError, PermissionError):
+        return False
+    return False
 
 
 def _compare(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pydantic import Field
 
+from pipeline.lines import printable
 from schemas.base import Contract
 
 MAX_FAULTS_PER_FILE = 50
@@ -54,10 +55,10 @@ class Findings:
         self._faults_of: dict[str, int] = {}
 
     def blame(self, file: str, fault: str, key: str = "") -> None:
-        """Note a fault."""
+        """Note a fault. Names and words of the dataset's own may be in it; they become fit to be shown."""
         self._faults_of[file] = self._faults_of.get(file, 0) + 1
         if self._faults_of[file] <= MAX_FAULTS_PER_FILE:
-            self.faults.append(Fault(file=file, key=key, fault=fault))
+            self.faults.append(Fault(file=printable(file), key=printable(key), fault=printable(fault)))
 
     def blame_all(self, faults: Iterable[Fault]) -> None:
         """Note faults found elsewhere."""

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import pyarrow as pa
 from pydantic import ValidationError
 
-from pipeline.packed.tars import Sample
 from pipeline.packing.records import MEMBERS, serialise_record
 from pipeline.screening import Unusable, screen
 from pipeline.tables import to_table
+from pipeline.tars import Sample
 from pipeline.taxonomy import Taxonomy
 from schemas.config import ScreeningConfig
 from schemas.identity import parse_image_stem
 from schemas.image import Split
-from schemas.manifest import Edition, TeacherEntry
+from schemas.manifest import Edition, PromptEntry, TeacherEntry
 from schemas.record import Pair, ThinkRecord
 
 _INTEGER = re.compile(rb"0|[1-9][0-9]{0,8}")
@@ -35,28 +35,17 @@ class Expected:
     split: Split
     edition: Edition
     teachers: tuple[TeacherEntry, ...]
+    prompt: PromptEntry
     taxonomy: Taxonomy
 
 
-def find_sample_faults(sample: Sample, expected: Expected) -> Iterator[str]:
-    """Say everything that is wrong with a sample."""
-    wanted = MEMBERS[expected.edition]
-    if sample.suffixes != wanted:
-        yield f"has the members {_list(sample.suffixes)} instead of {_list(wanted)}"
-    stem = parse_image_stem(sample.key)
-    if stem is None or stem[0] != sample.key:
-        yield "the key is no image id"
-    else:
-        yield from _class_faults(sample.members.get("cls"), expected.taxonomy.label(stem[1]))
-    record = None
+def examine_sample(sample: Sample, expected: Expected) -> tuple[ThinkRecord | None, list[str]]:
+    """Read a sample's record where it can be read, and say everything that is wrong with the sample."""
     try:
         record = read_record(sample)
     except ValueError as error:
-        yield f"json: {error}"
-    if record is not None:
-        yield from _record_faults(record, sample, expected)
-    if expected.edition == "pictures":
-        yield from _picture_faults(sample.members.get("jpg", b""), record)
+        return None, [*_sample_faults(sample, expected, None), f"json: {error}"]
+    return record, list(_sample_faults(sample, expected, record))
 
 
 def read_record(sample: Sample) -> ThinkRecord:
@@ -70,6 +59,21 @@ def read_record(sample: Sample) -> ThinkRecord:
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False)
         raise ValueError("; ".join(f"{'.'.join(map(str, f['loc']))} {f['msg']}".strip() for f in faults[:3])) from error
+
+
+def _sample_faults(sample: Sample, expected: Expected, record: ThinkRecord | None) -> Iterator[str]:
+    wanted = MEMBERS[expected.edition]
+    if sample.suffixes != wanted:
+        yield f"has the members {_list(sample.suffixes)} instead of {_list(wanted)}"
+    stem = parse_image_stem(sample.key)
+    if stem is None or stem[0] != sample.key:
+        yield "the key is no image id"
+    else:
+        yield from _class_faults(sample.members.get("cls"), expected.taxonomy.label(stem[1]))
+    if record is not None:
+        yield from _record_faults(record, sample, expected)
+    if expected.edition == "pictures":
+        yield from _picture_faults(sample.members.get("jpg", b""), record)
 
 
 def _class_faults(cls: bytes | None, label: int | None) -> Iterator[str]:
@@ -88,12 +92,16 @@ def _record_faults(record: ThinkRecord, sample: Sample, expected: Expected) -> I
         yield f"json: image_id is {record.image_id}"
     if record.split != expected.split:
         yield f"json: split is {record.split}, the shard's is {expected.split}"
+    if (record.prompt_id, record.label_shown) != (expected.prompt.id, expected.prompt.label_shown):
+        yield "json: its prompt is not the manifest's"
     if tuple(pair.teacher for pair in record.pairs) != tuple(teacher.name for teacher in expected.teachers):
         yield f"json: has pairs of {_list(pair.teacher for pair in record.pairs)}, not one per teacher of the manifest"
     else:
         for pair, teacher in zip(record.pairs, expected.teachers, strict=True):
             if _author(pair) != (teacher.identity.model, teacher.identity.revision, teacher.fingerprint):
                 yield f"json: {pair.teacher}'s model, revision or fingerprint is not the manifest's"
+            if pair.engine not in teacher.engine.split(", "):
+                yield f"json: {pair.teacher}'s engine is none that the manifest names for it"
     try:
         to_table([record], ThinkRecord)
     except (pa.ArrowException, OverflowError) as error:

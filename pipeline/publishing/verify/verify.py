@@ -8,13 +8,16 @@ from pathlib import Path
 from pipeline.packed.dataset import names_only_packed_paths
 from pipeline.packing.shards import count_workers
 from pipeline.progress import Progress
+from pipeline.publishing.verify.counts import check_counts
 from pipeline.publishing.verify.documents import (
     check_card,
+    check_releases,
     check_side_files,
     check_sums,
     check_tree,
     read_manifest,
 )
+from pipeline.publishing.verify.preview import check_preview
 from pipeline.publishing.verify.report import Findings, VerifyReport
 from pipeline.publishing.verify.shards import ShardCheck, ShardFindings, check_shard
 from pipeline.workers import ordered_map
@@ -48,9 +51,12 @@ def verify_dataset(root: Path, progress: Progress, workers: int = 0) -> VerifyRe
 def _check_dataset(root: Path, manifest: DatasetManifest, findings: Findings, progress: Progress, workers: int) -> None:
     check_tree(root, manifest, findings)
     check_sums(root, manifest, findings)
-    check_side_files(root, manifest, findings)
+    statistics = check_side_files(root, manifest, findings)
     check_card(root, manifest, findings)
+    check_releases(root, manifest, findings)
     shards = _check_shards(root, manifest, findings, progress, workers)
+    check_counts(statistics, manifest, shards, findings)
+    check_preview(root, manifest, shards, findings)
     if findings.faults:
         # Libraries would stumble over the same faults, and tell less of them.
         findings.skip("reading with datasets and webdataset")
@@ -67,7 +73,7 @@ def _check_shards(
     if not names_only_packed_paths(manifest):
         findings.skip("shards")
         return []
-    checks = [ShardCheck(root / entry.path, entry, manifest.edition, manifest.teachers) for entry in manifest.shards]
+    checks = [ShardCheck.of(root, entry, manifest) for entry in manifest.shards]
     readable = [check for check in checks if check.path.is_file() and not check.path.is_symlink()]
     workers = count_workers(workers, len(readable), manifest.packed)
     shards: list[ShardFindings] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.sources.entries import printable
+from pipeline.lines import printable
 from schemas.errors import SourceError
 
 LONGEST_MAGIC = 10

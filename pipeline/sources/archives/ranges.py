@@ -6,7 +6,8 @@ import functools
 import os
 from pathlib import Path
 
-from pipeline.sources.entries import printable, unreadable
+from pipeline.lines import printable
+from pipeline.sources.entries import unreadable
 from schemas.errors import SourceError
 from schemas.image import ImageRef
 

@@ -15,12 +15,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.lines import printable
 from pipeline.sources.archives.columns import Numbers, image_table, in_order
 from pipeline.sources.archives.containers import SCANNER
 from pipeline.sources.archives.names import Found, cut_out, find_images
 from pipeline.sources.archives.ranges import OpenFile
 from pipeline.sources.base import Batch, Container
-from pipeline.sources.entries import is_utf8, judge, printable, reject, unreadable
+from pipeline.sources.entries import is_utf8, judge, reject, unreadable
 from pipeline.sources.folders.listing import Listing, list_folder
 from pipeline.sources.probe import HEAD_BYTES, Header, probe
 from schemas.errors import SourceError

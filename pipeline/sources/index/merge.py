@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.files import TEMPORARY_SUFFIX, atomic_writer
-from pipeline.sources.entries import printable
+from pipeline.lines import printable
 from pipeline.sources.index.parts import PART_COLUMNS, PartReader, Stored
 from pipeline.sources.index.seen import SeenIds, pack_ids
 from pipeline.sources.index.summary import IMAGES, REJECTIONS

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pipeline.lines import printable
 from pipeline.sources.base import Batch, Container, Source
-from pipeline.sources.entries import printable
 from pipeline.sources.index.parts import Stretch, write_part
 from pipeline.tables import to_table
 from schemas.derived import arrow_schema

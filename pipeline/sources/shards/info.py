@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Protocol, runtime_checkable
 
-from pipeline.sources.entries import printable
+from pipeline.lines import printable
 
 INFO_NAMES = frozenset({"info.json", "_info.json"})
 

@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.lines import printable
 from pipeline.sources.base import Batch, Container
-from pipeline.sources.entries import identify, is_utf8, printable, reject, unreadable
+from pipeline.sources.entries import identify, is_utf8, reject, unreadable
 from pipeline.sources.probe import HEAD_BYTES, Header, probe
 from pipeline.sources.shards.rows import BATCH_SECONDS, Offer, Row, refer, rows_to_table
 from pipeline.sources.shards.samples import split_name

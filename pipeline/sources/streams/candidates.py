@@ -49,7 +49,7 @@ class CandidateStore:
 
     def wants(self, image_id: str, wnid: str) -> bool:
         """Whether an image is among the best of its class so far."""
-        if wnid not in self._keep.wanted:
+        if wnid not in self._keep.wanted or (self._keep.ids is not None and image_id not in self._keep.ids):
             return False
         best, order = self._ranks()[wnid], rank(self._keep.seed, image_id)
         if len(best) >= self._keep.per_class and order >= -best[0]:

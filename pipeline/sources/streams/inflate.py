@@ -58,7 +58,7 @@ class Inflater(Protocol):
 
         Returns:
             What was unpacked, and how many bytes of ``data`` were used up: where there is a problem, those before the
-            byte at which it shows.
+            byte at which it shows. That is -1 where the byte before ``data`` held bits that had not been looked at.
         """
 
 
@@ -136,7 +136,8 @@ class Gunzip:
             if not data:
                 raise EOFError("it ends too early")
             piece, used = inflater.inflate(data)
-            self.packed += source.drop(used)
+            source.drop(max(used, 0))
+            self.packed += used
             self.unpacked += len(piece)
             if piece:
                 yield piece
@@ -169,9 +170,9 @@ class _Zlib:
 def _inflate_to_the_last(inflater: zlib._Decompress, data: bytes) -> tuple[bytes, int]:
     """Unpack what stands before damage, which Python throws away when it notices that."""
     found = bytearray()
-    for used in range(len(data)):
+    for used in range(-1, len(data)):  # first with nothing new, for bits that it holds already
         try:
-            found += inflater.decompress(data[used : used + 1])
+            found += inflater.decompress(data[max(used, 0) : used + 1])
         except zlib.error:
             return bytes(found), used
     return bytes(found), len(data)

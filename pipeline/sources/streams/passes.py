@@ -8,7 +8,8 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from pipeline.files import write_atomic
-from pipeline.sources.entries import printable, unreadable
+from pipeline.lines import printable
+from pipeline.sources.entries import unreadable
 from schemas.base import Contract, canonical_json
 
 MARKS = 64

@@ -214,7 +214,7 @@ class _LibzInflater:
             self.eof = True
         elif result not in (_OK, _BUF_ERROR):
             self.problem = (stream.msg or b"invalid data").decode("ascii", "replace")
-            used = max(used - 1, 0)  # the last byte is the one at which it shows
+            used -= 1  # the last byte is the one at which it shows, though this call may have used up none
         return piece, used
 
     def _check_trailer(self, before: bytes, data: bytes) -> int:

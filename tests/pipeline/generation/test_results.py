@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.generation.ledger import ledger_directory
@@ -208,6 +209,83 @@ def test_a_standing_does_not_depend_on_the_order_of_rows(
     for attempt, status in rows:
         shuffled.note(attempt, status, counts=True)
     assert forwards == shuffled
+
+
+IDS = [f"n00000001_{number}" for number in range(1, 5)]
+TEXTS = {
+    PairStatus.OK: (GOOD, FinishReason.STOP),
+    PairStatus.NO_THINK: ("no tags", FinishReason.STOP),
+    PairStatus.TRUNCATED: (GOOD[:20], FinishReason.LENGTH),
+    PairStatus.REFUSED: ("", FinishReason.ERROR),
+}
+
+
+def attempt_of(image_id: str, number: int, status: PairStatus, parser: str = PARSER_VERSION) -> Completion:
+    raw, finish_reason = TEXTS[status]
+    return completion(image_id, number, raw, finish_reason, parser=parser)
+
+
+def test_attempts_are_counted_up_to_the_accepted_one(tmp_path: Path) -> None:
+    rows = [
+        attempt_of(IDS[0], 1, PairStatus.NO_THINK),
+        attempt_of(IDS[0], 2, PairStatus.TRUNCATED),
+        attempt_of(IDS[0], 3, PairStatus.OK),
+        attempt_of(IDS[1], 1, PairStatus.OK),
+        attempt_of(IDS[2], 1, PairStatus.REFUSED),
+        attempt_of(IDS[3], 1, PairStatus.NO_THINK),  # not among those that are asked for
+    ]
+    assert results(tmp_path, [rows]).attempts(frozenset(IDS[:3])) == {
+        PairStatus.OK: 2,
+        PairStatus.NO_THINK: 1,
+        PairStatus.TRUNCATED: 1,
+        PairStatus.REFUSED: 1,
+    }
+
+
+@pytest.mark.parametrize("parser", [PARSER_VERSION, "older"])
+def test_attempts_are_counted_by_what_todays_parser_says(parser: str, tmp_path: Path) -> None:
+    rows = [attempt_of(IDS[0], 1, PairStatus.NO_THINK, parser), attempt_of(IDS[0], 2, PairStatus.OK, parser)]
+    claimed = [row.model_copy(update={"status": PairStatus.REFUSED}) if parser == "older" else row for row in rows]
+    assert results(tmp_path, [claimed]).attempts(frozenset(IDS)) == {PairStatus.OK: 1, PairStatus.NO_THINK: 1}
+
+
+def test_an_attempt_that_two_workers_did_counts_once_and_as_valid_where_one_text_is(tmp_path: Path) -> None:
+    rows = [attempt_of(IDS[0], 1, PairStatus.NO_THINK), attempt_of(IDS[0], 1, PairStatus.OK)]
+    for number, order in enumerate(itertools.permutations(rows)):
+        ledger = results(tmp_path / str(number), [[row] for row in order])
+        assert +ledger.attempts(frozenset(IDS)) == {PairStatus.OK: 1}
+
+
+OUTCOMES = st.lists(st.sampled_from(sorted(TEXTS)), min_size=1, max_size=4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.dictionaries(st.sampled_from(IDS), OUTCOMES, min_size=1), st.randoms(use_true_random=False))
+def test_neither_interruptions_nor_doubled_work_change_the_count_of_attempts(
+    tmp_path_factory: pytest.TempPathFactory, outcomes: dict[str, list[PairStatus]], rng: random.Random
+) -> None:
+    """However rows are cut into parts, done twice, asked for beyond the accepted one, or cut off at a lower limit."""
+    straight = [
+        attempt_of(image_id, number, status)
+        for image_id, statuses in outcomes.items()
+        for number, status in enumerate(statuses, start=1)
+    ]
+    cut = [completion(row.image_id, row.attempt, GOOD[:20], FinishReason.LENGTH, max_tokens=50) for row in straight]
+    beyond = [
+        attempt_of(image_id, len(statuses) + 1, PairStatus.NO_THINK)
+        for image_id, statuses in outcomes.items()
+        if PairStatus.OK in statuses
+    ]
+    rows = [*straight, *rng.choices(straight, k=3), *rng.sample(cut, rng.randrange(len(cut) + 1)), *beyond]
+    rng.shuffle(rows)
+    parts: list[list[Completion]] = [[], [], []]
+    for row in rows:
+        rng.choice(parts).append(row)
+    root = tmp_path_factory.mktemp("ledgers")
+    expected = results(root / "straight", [straight]).attempts(frozenset(IDS))
+    assert results(root / "interrupted", [part for part in parts if part]).attempts(frozenset(IDS)) == expected
+    first_valid = {i: s[: s.index(PairStatus.OK) + 1] if PairStatus.OK in s else s for i, s in outcomes.items()}
+    assert +expected == Counter(itertools.chain.from_iterable(first_valid.values()))
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 4])

@@ -268,8 +268,8 @@ def test_a_run_killed_at_any_write_is_finished_by_the_next(
         assert not (other.out / "manifest.json").exists()
         pack(inputs, other.out, Silent())
         assert digests(other.out) == digests(world.out)
-    # the work's own rejections, three shards with receipts, the dataset's rejections, six documents
-    assert renames == 15
+    # the work's own rejections, three shards with receipts, the dataset's rejections, eight documents
+    assert renames == 17
 
 
 def test_another_shape_leaves_nothing_of_the_old_one(world: World, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.pipeline.packing.world import World, make_world
 from tests.pipeline.publishing.damage import Dataset
+from tests.pipeline.publishing.rejoining import Published, publish
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +23,9 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> World:
 def dataset(packed: World, tmp_path: Path) -> Dataset:
     """A copy to damage."""
     return Dataset(shutil.copytree(packed.out, tmp_path / "dataset"))
+
+
+@pytest.fixture(scope="session")
+def annotated(tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """A packed dataset of a collection on disk, and its annotations. Read only."""
+    return publish(tmp_path_factory.mktemp("published"))

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.packing.card import Placement, render_card
-from pipeline.packing.sidecars import render_info, render_manifest, render_sums
-from pipeline.packing.tarball import END_OF_ARCHIVE, tar_member
+from pipeline.packing.sidecars import render_manifest, render_sidecars, render_sums
+from pipeline.tars import END_OF_ARCHIVE, tar_member
 from schemas.manifest import DatasetManifest, ShardEntry
 from schemas.statistics import DatasetStatistics
 
@@ -81,14 +81,16 @@ class Dataset:
 
     def write(self, manifest: DatasetManifest, **digests: str) -> None:
         """Write a manifest and everything that follows from it."""
-        info = render_info(manifest.shards)
-        files = {**manifest.files, "_info.json": hashlib.sha256(info).hexdigest(), **digests}
+        sidecars = render_sidecars(manifest, self.statistics)
+        about_shards = {path: sidecars[path] for path in ("_info.json", "croissant.json")}
+        measured = {path: hashlib.sha256(data).hexdigest() for path, data in about_shards.items()}
+        files = {**manifest.files, **measured, **digests}
         manifest = manifest.model_copy(update={"files": dict(sorted(files.items()))}).signed()
         documents = {
             "README.md": render_card(manifest, self.statistics, Placement()),
             "manifest.json": render_manifest(manifest),
         }
-        for path, data in {**documents, "_info.json": info}.items():
+        for path, data in {**documents, **about_shards}.items():
             self.replace(path, data)
         self.write_sums(manifest)
 

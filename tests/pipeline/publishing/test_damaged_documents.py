@@ -36,7 +36,10 @@ def faults_of(dataset: Dataset) -> list[Fault]:
         "_info.json",
         "rejections.parquet",
         "schema/think-record-v1.schema.json",
+        "LICENSE-IMAGENET.txt",
         "LICENSE-WORDNET.txt",
+        "croissant.json",
+        "statistics.json",
     ],
 )
 def test_a_missing_file_is_found(dataset: Dataset, path: str) -> None:
@@ -147,7 +150,7 @@ def test_a_manifest_that_does_not_add_up_is_found(
 
 
 def test_a_manifest_that_is_not_signed_again_is_found(dataset: Dataset) -> None:
-    data = render_manifest(dataset.manifest.model_copy(update={"name": "other"}))
+    data = render_manifest(dataset.manifest.model_copy(update={"config_sha256": "0" * 64}))
     dataset.replace("manifest.json", data)
     dataset.write_sums()
     assert [str(fault) for fault in faults_of(dataset)] == ["manifest.json: does not match its own checksum"]
@@ -170,10 +173,35 @@ def test_a_manifest_that_cannot_be_read_is_found(dataset: Dataset, data: bytes, 
     assert (found.file, fault in found.fault) == ("manifest.json", True)
 
 
+@pytest.mark.parametrize("count", ["-1", f"1{'0' * 18}0", "9" * 4300], ids=["negative", "20-digits", "4300-digits"])
+@pytest.mark.parametrize("field", ["rejected", "attempts", "shard"])
+def test_a_count_that_nothing_has_is_found(dataset: Dataset, field: str, count: str) -> None:
+    manifest = json.loads(dataset.read("manifest.json"))
+    match field:
+        case "rejected":
+            manifest["rejected"] = {"pack": {"refused": "COUNT", "truncated": "COUNT"}}
+        case "attempts":
+            manifest["teachers"][0]["attempts_by_status"] = {"ok": "COUNT", "truncated": "COUNT"}
+        case _:
+            manifest["shards"] = [shard | {"images": "COUNT"} for shard in manifest["shards"]]
+    dataset.replace("manifest.json", json.dumps(manifest).replace('"COUNT"', count).encode())
+    (found,) = faults_of(dataset)
+    assert found.file == "manifest.json"
+    assert found.fault.startswith("cannot be read, ")
+
+
 def test_a_manifest_with_doubled_keys_is_found(dataset: Dataset) -> None:
     dataset.replace("manifest.json", dataset.read("manifest.json").replace(b"{", b'{"name": "x",', 1))
     dataset.write_sums()
     assert [fault.fault for fault in faults_of(dataset)] == ["is not written the way packing writes it"]
+
+
+@pytest.mark.parametrize("name", ["\x1b]0;owned\x07", "\x1b[2J", "a\nmanifest.json: is fine"])
+def test_no_name_in_a_manifest_reaches_the_terminal_as_it_is(dataset: Dataset, name: str) -> None:
+    edit_manifest(dataset, files={**dataset.manifest.files, name: "0" * 64})
+    found = faults_of(dataset)
+    assert found
+    assert all(str(fault).isprintable() for fault in found)
 
 
 # --- the checksums ---
@@ -181,7 +209,7 @@ def test_a_manifest_with_doubled_keys_is_found(dataset: Dataset) -> None:
 
 SUMS: dict[str, tuple[Callable[[str], str], str]] = {
     "empty": (lambda _: "", "does not list README.md"),
-    "line-lost": (lambda text: "".join(text.splitlines(keepends=True)[1:]), "does not list LICENSE-WORDNET.txt"),
+    "line-lost": (lambda text: "".join(text.splitlines(keepends=True)[1:]), "does not list LICENSE-IMAGENET.txt"),
     "line-changed": (lambda text: "0" * 64 + text[64:], "SHA256SUMS has another checksum for it"),
     "line-added": (lambda text: text + "0" * 64 + "  zzz\n", "lists zzz, which is not part of the dataset"),
     "lines-in-other-order": (lambda text: "\n".join(text.splitlines()[::-1]) + "\n", "is not a sorted list"),

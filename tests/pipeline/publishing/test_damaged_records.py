@@ -72,6 +72,9 @@ RECORDS: dict[str, tuple[Change, str]] = {
     "unknown-teacher": (set_pair("teacher", "gpt"), "has pairs of gpt, kimi, not one per teacher"),
     "other-model": (set_pair("model", "lab/other"), "glm's model, revision or fingerprint is not the manifest's"),
     "other-fingerprint": (set_pair("fingerprint", "f" * 16), "glm's model, revision or fingerprint"),
+    "other-engine": (set_pair("engine", "pixels"), "glm's engine is none that the manifest names for it"),
+    "other-prompt": (set_field("prompt_id", "describe-with-label"), "its prompt is not the manifest's"),
+    "told-the-label": (set_field("label_shown", True), "its prompt is not the manifest's"),  # noqa: FBT003 - a value
     "no-valid-pair": (set_pair("status", "truncated"), "pairs.0.status Input should be <PairStatus.OK: 'ok'>"),
     "empty-answer": (set_pair("answer", ""), "pairs.0.answer String should have at least 1 character"),
     "other-split": (set_field("split", "benchmark"), "split is benchmark, the shard's is train"),

@@ -15,10 +15,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pipeline.lines import printable
 from pipeline.sources import Source
 from pipeline.sources.archives.ranges import OPEN_FILES
 from pipeline.sources.base import Batch
-from pipeline.sources.entries import identify, is_unsafe, printable
+from pipeline.sources.entries import identify, is_unsafe
 from pipeline.sources.folders.loose import STRETCH
 from pipeline.sources.options import ScanOptions
 from pipeline.sources.tar import TarSource

@@ -13,6 +13,7 @@ from huggingface_hub import close_session, constants
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.hub import HubFiles, Place, asking
 from pipeline.progress import Silent
 from pipeline.sources import hub
 from pipeline.sources.hub import HubSource, open_hub
@@ -21,8 +22,7 @@ from pipeline.sources.options import ScanOptions
 from pipeline.sources.parquet import ParquetSource
 from pipeline.sources.shards import parquet_rows
 from pipeline.sources.shards import scan as shard_scan
-from pipeline.sources.streams import hub_files, stretches
-from pipeline.sources.streams.hub_files import HubFiles, Place
+from pipeline.sources.streams import stretches
 from pipeline.sources.streams.stretches import find_stretches
 from pipeline.sources.webdataset import WebDatasetSource
 from schemas.config import SourceForm
@@ -53,8 +53,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "ENDPOINT", NOBODY)
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", "/nonexistent")
-    monkeypatch.setattr(hub_files, "WAITS", (0,) * 8)
-    monkeypatch.setattr(hub_files, "FIRST_WAITS", (0,) * 3)
+    monkeypatch.setattr(asking, "WAITS", (0,) * 8)
+    monkeypatch.setattr(asking, "FIRST_WAITS", (0,) * 3)
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.setenv(name, "127.0.0.1")
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
@@ -358,7 +358,7 @@ def test_a_hub_that_stays_silent_is_one_line_that_says_what_to_do(
     assert "\n" not in line
     assert TOKEN not in line
     assert "signature" not in line
-    assert len(script.ranges()) == 1 + len(hub_files.WAITS)
+    assert len(script.ranges()) == 1 + len(asking.WAITS)
 
 
 def test_connections_that_break_time_and_again_but_bring_something_are_no_failure(
@@ -525,7 +525,7 @@ def test_a_branch_with_a_slash_is_read(folders: dict[SourceForm, Path], tmp_path
 @pytest.mark.parametrize("url", ["hf://a/b", "hf://datasets/a", "hf://datasets//b", "hf://datasets/a/b@", "hf://"])
 def test_addresses_that_are_none_are_refused(url: str) -> None:
     with pytest.raises(SourceError, match="is no address of a dataset; write hf://datasets/OWNER/NAME"):
-        Place.parse(url)
+        Place.parse(url, SourceError)
 
 
 def test_a_listing_of_many_pages_is_read_whole(tmp_path: Path) -> None:
@@ -533,5 +533,5 @@ def test_a_listing_of_many_pages_is_read_whole(tmp_path: Path) -> None:
         (tmp_path / f"{number}.tar").write_bytes(bytes(10))
     with serve_hub(datasets={NAME: tmp_path}) as address:
         constants.ENDPOINT = address
-        files = HubFiles.at(Place.parse(URL)).files()
+        files = HubFiles.at(Place.parse(URL), hub.PURPOSE).files()
     assert [file.name for file in files] == [f"{number}.tar" for number in range(10)]

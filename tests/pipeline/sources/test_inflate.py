@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.sources.streams import seeking
@@ -84,6 +84,7 @@ def spoil(packed: bytearray, how: str, where: float) -> bytes:
 @pytest.mark.parametrize("how", ["cut", "a hole", "a flipped bit", "header", "checks"])
 @settings(deadline=None, max_examples=12)
 @given(level=st.sampled_from([0, 1, 6, 9]), members=st.sampled_from([1, 3]), where=st.floats(0, 1, exclude_max=True))
+@example(level=1, members=1, where=0.9652964747577237)  # it shows in bits of a byte that the block before used up
 def test_damage_is_told_alike_with_and_without_an_index_and_wherever_the_file_is_entered(
     tmp_path_factory: pytest.TempPathFactory, how: str, level: int, members: int, where: float
 ) -> None:
@@ -154,7 +155,7 @@ def test_a_file_can_be_entered_anywhere(tmp_path: Path, members: list[tuple[byte
     archive.write_bytes(b"".join(gzip.compress(data, level) for data, level in members))
     write_index(tmp_path / "index", archive)
     index, farthest = SeekIndex(tmp_path / "index"), 0
-    for offset in range(0, len(whole), 50_001):
+    for offset in range(0, len(whole), len(whole) // 40 + 1):
         point = index.before(offset)
         assert point.unpacked <= offset
         gunzip = Gunzip(archive, point, index)

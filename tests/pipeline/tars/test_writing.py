@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.packing.tarball import BLOCK, END_OF_ARCHIVE, tar_header, tar_member
+from pipeline.tars import BLOCK, END_OF_ARCHIVE, tar_header, tar_member
 
 names = st.from_regex(r"[a-z0-9_]{1,60}\.[a-z]{1,9}", fullmatch=True)
 members = st.lists(st.tuples(names, st.binary(max_size=2000)), unique_by=lambda member: member[0], max_size=5)
