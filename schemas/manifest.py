@@ -14,6 +14,9 @@ from schemas.rejection import RejectReason, Stage
 
 UNSIGNED = "0" * 64
 
+PIXELS_ENGINE = "pixels"
+"""The embedded engine: its texts were written by no model."""
+
 Edition = Literal["pictures", "annotations"]
 """``pictures``: a sample is ``.cls``, ``.jpg`` and ``.json``. ``annotations``: the same without the photograph."""
 
@@ -98,6 +101,11 @@ class TeacherEntry(Contract):
     def name(self) -> str:
         """The teacher's name."""
         return self.identity.teacher
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether any of its texts come from the embedded engine, and so were written by no model."""
+        return PIXELS_ENGINE in self.engine.split(", ")
 
     @model_validator(mode="after")
     def validate_fingerprint(self) -> Self:

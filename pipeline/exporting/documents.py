@@ -7,7 +7,7 @@ from pipeline.exporting.formats.base import DATA_DIRECTORY
 from pipeline.exporting.options import ExportOptions
 from pipeline.exporting.receipts import EXPORT_FILE, ExportReport
 from pipeline.exporting.scores import SCORES
-from schemas.manifest import DatasetManifest
+from schemas.manifest import DatasetManifest, TeacherEntry
 
 README_FILE = "README.md"
 
@@ -30,6 +30,7 @@ def _render_readme(chosen: Format, manifest: DatasetManifest, report: ExportRepo
 | rows | {counts.rows:,}, of {counts.images:,} images of the split {options.split} |
 | left out | {left_out} |
 | pictures turned upright | {counts.turned:,} |
+| texts by | {"; ".join(map(_describe_author, manifest.teachers))} |
 | whose text | {_describe_choice(options)} |
 | thinking | {options.thinking} |
 | pictures | {manifest.collection}; {manifest.picture_licence} |
@@ -37,6 +38,11 @@ def _render_readme(chosen: Format, manifest: DatasetManifest, report: ExportRepo
 `{EXPORT_FILE}` has all options, counts and checksums. The card of the dataset says how the texts came about. The
 pictures are under the terms of the collection that they are from, and are not to be passed on without them.
 """
+
+
+def _describe_author(teacher: TeacherEntry) -> str:
+    measured = ", measured from the pictures and written by no model" if teacher.is_measured else ""
+    return f"{teacher.name}: {teacher.identity.model}{measured}"
 
 
 def _describe_choice(options: ExportOptions) -> str:

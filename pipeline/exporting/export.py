@@ -29,7 +29,6 @@ from pipeline.exporting.receipts import (
 from pipeline.exporting.storage import PICTURES_DIRECTORY
 from pipeline.files import TEMPORARY_SUFFIX, atomic_writer, sha256_of, write_atomic
 from pipeline.packed import PackedDataset, open_dataset
-from pipeline.packing.card import PIXELS_ENGINE
 from pipeline.progress import Progress
 from pipeline.workers import ordered_map, resolve_workers
 from schemas.base import canonical_json
@@ -110,8 +109,7 @@ def _check_dataset(dataset: PackedDataset, options: ExportOptions, progress: Pro
         raise DatasetError(f"{dataset.root}: has no images in {options.split}", f"it has {', '.join(dataset.splits)}")
     if options.split == "benchmark":
         progress.warn("the benchmark split is held out: what is trained on it cannot be measured by it")
-    teachers = dataset.manifest.teachers
-    if embedded := [each.name for each in teachers if PIXELS_ENGINE in each.engine.split(", ")]:
+    if embedded := [teacher.name for teacher in dataset.manifest.teachers if teacher.is_measured]:
         progress.warn(f"the texts of {' and '.join(embedded)} are measurements by the embedded engine, not a model's")
 
 

@@ -26,9 +26,6 @@ from schemas.statistics import DatasetStatistics
 
 CONFIG_NAME = "default"
 PREVIEW_CONFIG = "preview"
-PIXELS_ENGINE = "pixels"
-"""The embedded engine: its texts were written by no model."""
-
 _FENCE = "---\n"
 _TEMPLATE = "dataset_card.md"
 _HUB_LICENCES = {"MIT": "mit", "Apache-2.0": "apache-2.0"}
@@ -79,7 +76,7 @@ def render_card(manifest: DatasetManifest, statistics: DatasetStatistics, placem
         citation=read_citation(),
         splits=shards_by_split(manifest.shards),
         fields=list(_list_fields(record_arrow_schema())),
-        pixels=[teacher.name for teacher in manifest.teachers if PIXELS_ENGINE in teacher.engine.split(", ")],
+        pixels=[teacher.name for teacher in manifest.teachers if teacher.is_measured],
         **compute_numbers(manifest, statistics),
     )
     return f"{text.rstrip()}\n".encode()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.packing.card import PIXELS_ENGINE
 from pipeline.progress import Progress
 from pipeline.publishing.verify import verify_dataset
 from schemas.errors import ConfigError, DatasetError
-from schemas.manifest import DatasetManifest, Edition
+from schemas.manifest import PIXELS_ENGINE, DatasetManifest, Edition
 
 RELEASE_TAG = "release-"
 """Begins the tags that publishing gives; the release's id follows."""
@@ -81,7 +79,7 @@ def check_publishable(root: Path, manifest: DatasetManifest, options: PublishOpt
         raise DatasetError(
             f"{root}: has no pictures to publish", "leave out --include-images, or put them back with rejoin"
         )
-    by_pixels = [teacher.name for teacher in manifest.teachers if PIXELS_ENGINE in _engines(teacher.engine)]
+    by_pixels = [teacher.name for teacher in manifest.teachers if teacher.is_measured]
     if by_pixels and PIXELS_ENGINE not in options.allow_engines:
         raise DatasetError(
             f"{root}: the records of {', '.join(by_pixels)} were written by the embedded engine {PIXELS_ENGINE}, "
@@ -101,7 +99,3 @@ def check_whole(root: Path, progress: Progress) -> None:
         more = len(report.faults) + report.more_faults - _FIRST_FAULTS
         faults = [str(fault) for fault in report.faults[:_FIRST_FAULTS]] + ([f"{more:,} more"] if more > 0 else [])
         raise DatasetError(f"{root}: is not whole: {'; '.join(faults)}", f"see imagenet-think verify {root}")
-
-
-def _engines(text: str) -> Iterable[str]:
-    return text.split(", ")

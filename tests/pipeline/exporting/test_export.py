@@ -222,6 +222,7 @@ def test_texts_of_the_embedded_engine_are_exported_with_a_warning(tmp_path: Path
     noted = NotedProgress()
     export(world.out, tmp_path / "out", ExportOptions(format="trl"), noted)
     assert any("embedded engine" in warning for warning in noted.warnings)
+    assert "measured from the pictures and written by no model" in (tmp_path / "out" / "README.md").read_text()
 
 
 # --- the same bytes, whatever happens ---
