@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,6 +39,36 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+_ID_BYTES = 20
+"""Of a process's id in a lock file."""
+
+
+@contextlib.contextmanager
+def held(lock: Path, refuse: Callable[[str], Exception]) -> Iterator[None]:
+    """Hold a lock file for this process while the block runs, however that ends.
+
+    Args:
+        lock: the file; made where it is missing, and left behind.
+        refuse: makes the error that is raised when another process holds it, from that one's id.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise refuse(os.pread(descriptor, _ID_BYTES, 0).decode().strip() or "unknown") from None
+        os.pwrite(descriptor, str(os.getpid()).encode().ljust(_ID_BYTES), 0)
+        try:
+            yield
+        finally:
+            os.ftruncate(descriptor, 0)  # what lies in a folder must not depend on who worked there
+    finally:
+        os.close(descriptor)
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.files import TEMPORARY_SUFFIX, write_atomic
+from pipeline.files import TEMPORARY_SUFFIX, held, write_atomic
 from schemas.base import Contract, canonical_json
 from schemas.config import BuildConfig
 from schemas.errors import RunDirectoryError
@@ -145,22 +143,16 @@ def exclusive(run: RunDirectory, config: BuildConfig | None) -> Iterator[None]:
     Raises:
         RunDirectoryError: another process holds it.
     """
-    descriptor = os.open(run.path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 32, 0).decode() or "unknown"
-            raise RunDirectoryError(
-                f"{run.path}: process {holder} is at work in it", "wait for it, or choose another --run-dir"
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    with held(run.path / LOCK_FILE, lambda holder: _refuse(run, holder)):
         if config is not None:
             write_atomic(run.path / "config.yaml", dump_config(config).encode())
         yield
-    finally:
-        os.close(descriptor)
+
+
+def _refuse(run: RunDirectory, holder: str) -> RunDirectoryError:
+    return RunDirectoryError(
+        f"{run.path}: process {holder} is at work in it", "wait for it, or choose another --run-dir"
+    )
 
 
 def _is_ours(entry: Path) -> bool:

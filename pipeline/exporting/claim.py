@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from pipeline.exporting.receipts import Identity
-from pipeline.files import write_atomic
+from pipeline.files import held, write_atomic
 from schemas.errors import ConfigError
 
 WORK_DIRECTORY = ".export"
@@ -32,18 +30,13 @@ def claimed(out: Path, identity: Identity) -> Iterator[None]:
         work.mkdir(parents=True, exist_ok=True)
     except NotADirectoryError as error:
         raise ConfigError(f"{out}: lies below a file", "name another folder as --out") from error
-    descriptor = os.open(work / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(
-                f"{out}: another process is at work in it", "wait for it, or name another --out"
-            ) from None
+    with held(work / "lock", lambda holder: _refuse(out, holder)):
         _check_identity(out, work / "identity.json", identity)
         yield
-    finally:
-        os.close(descriptor)
+
+
+def _refuse(out: Path, holder: str) -> ConfigError:
+    return ConfigError(f"{out}: process {holder} is at work in it", "wait for it, or name another --out")
 
 
 def _check_identity(out: Path, mark: Path, identity: Identity) -> None:

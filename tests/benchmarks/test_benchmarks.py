@@ -21,6 +21,7 @@ def measure(name: str) -> list[Comparison]:
     return list(run_benchmarks([name], "tiny"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in BENCHMARKS if name not in {*NEEDS, *GROUPS}])
 def test_a_benchmark_compares_something_with_a_named_baseline(name: str) -> None:
     comparisons = measure(name)

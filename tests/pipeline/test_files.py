@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
-from pipeline.files import atomic_writer, sha256_of, write_atomic
+from pipeline.files import atomic_writer, held, sha256_of, write_atomic
 
 
 def test_a_file_appears_only_when_its_block_ends(tmp_path: Path) -> None:
@@ -34,3 +35,11 @@ def test_a_file_s_digest_is_that_of_its_bytes(tmp_path: Path) -> None:
     data = bytes(range(256)) * 10_000
     write_atomic(tmp_path / "file", data)
     assert sha256_of(tmp_path / "file") == hashlib.sha256(data).hexdigest()
+
+
+def test_a_lock_is_held_by_one_and_names_who_holds_it(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    with held(lock, RuntimeError), pytest.raises(RuntimeError, match=f"^{os.getpid()}$"), held(lock, RuntimeError):
+        pass
+    with held(lock, RuntimeError):
+        """It is free again."""

@@ -144,6 +144,7 @@ def kill_and_go_on(folder: Path, chances: random.Random, kills: int) -> str:
     return (run_dir / "dataset" / "SHA256SUMS").read_text()
 
 
+@pytest.mark.slow
 def test_a_build_that_is_killed_goes_on_to_the_same_bytes(tmp_path: Path, undisturbed: str) -> None:
     assert kill_and_go_on(tmp_path, random.Random(0), kills=3) == undisturbed
 

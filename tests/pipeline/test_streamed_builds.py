@@ -102,6 +102,7 @@ def damage(parts: list[Path], how: str) -> None:
             path.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_what_was_selected_is_asked_and_packed_in_fresh_processes_without_the_archive(world: World) -> None:
     assert not world.do("whole", *ALL)
     assert not world.do("run", "index", "select")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.files import held
 from pipeline.lines import printable
 from pipeline.packed import PackedDataset, open_dataset
 from pipeline.packing.sidecars import CARD_FILE, RELEASES_FILE
@@ -225,14 +224,9 @@ def _alone(work_dir: Path, root: Path) -> Iterator[None]:
         work_dir.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise ConfigError(f"--work-dir {work_dir}: lies under a file", "name a folder") from None
-    descriptor = os.open(work_dir / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ConfigError(
-            f"{work_dir}: another publication is at work in it", "wait for it, or choose another --work-dir"
-        ) from None
-    else:
+    with held(work_dir / ".lock", lambda holder: _refuse_company(work_dir, holder)):
         yield
-    finally:
-        os.close(descriptor)
+
+
+def _refuse_company(work_dir: Path, holder: str) -> ConfigError:
+    return ConfigError(f"{work_dir}: process {holder} publishes from it", "wait for it, or choose another --work-dir")

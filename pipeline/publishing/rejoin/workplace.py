@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.files import write_atomic
+from pipeline.files import held, write_atomic
 from schemas.errors import ConfigError, RunDirectoryError
 from schemas.manifest import ShardEntry
 
 _CHOOSE = "choose an empty or new folder as --out"
+_LOCK = "lock"
 _OWNER = "annotations.sha256"
 
 
@@ -84,21 +84,18 @@ class Workplace:
         try:
             self._check_out()
             self.work.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.work / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            (self.work / _LOCK).touch()
         except OSError as error:
             raise RunDirectoryError(
                 f"{self.out}: cannot be written ({error.strerror})", "choose another --out"
             ) from error
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RunDirectoryError(
-                    f"{self.out}: another process puts pictures back there", "wait for it, or choose another --out"
-                ) from None
+        with held(self.work / _LOCK, self._refuse):
             yield
-        finally:
-            os.close(descriptor)
+
+    def _refuse(self, holder: str) -> RunDirectoryError:
+        return RunDirectoryError(
+            f"{self.out}: process {holder} puts pictures back there", "wait for it, or choose another --out"
+        )
 
     def claim(self, annotations: str) -> None:
         """Let the work folder belong to one annotations edition, named by its manifest's digest.

@@ -239,5 +239,5 @@ def test_work_is_never_done_inside_the_dataset_nor_twice_in_one_place(packed: Wo
     held.mkdir()
     with (held / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(ConfigError, match="another publication is at work in it; wait for it, or choose another"):
+        with pytest.raises(ConfigError, match="process unknown publishes from it; wait for it, or choose another"):
             publish(packed.out, OPTIONS, held, Silent())

@@ -382,7 +382,7 @@ class TestPlaces:
 
             def task(self, name: str, total: int | None, unit: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
                 if name == "rejoin":
-                    with pytest.raises(RunDirectoryError, match="another process puts pictures back there"):
+                    with pytest.raises(RunDirectoryError, match=f"process {os.getpid()} puts pictures back there"):
                         put_back(annotated, copy, tmp_path / "out")
                 return super().task(name, total, unit)
 
