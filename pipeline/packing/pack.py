@@ -14,7 +14,7 @@ from pipeline.packing.shards import ShardJob, ShardReceipt, count_workers, find_
 from pipeline.packing.sidecars import REJECTIONS_FILE
 from pipeline.packing.spool import Spool
 from pipeline.packing.statistics import add_up, compute_statistics
-from pipeline.packing.strays import find_strays
+from pipeline.packing.strays import clear_strays
 from pipeline.packing.triage import Triage, triage
 from pipeline.progress import Progress
 from pipeline.screening import SCREENING_VERSION, library_versions
@@ -88,11 +88,9 @@ def _write_shards(jobs: list[ShardJob], inputs: PackInputs, out: Path, progress:
     """Write the shards that are missing, and remove what earlier layouts left behind."""
     receipts = {job.plan.path: receipt for job in jobs if (receipt := find_receipt(job)) is not None}
     missing = [job for job in jobs if job.plan.path not in receipts]
-    strays = list(find_strays(out, {job.target for job in jobs}))
-    if missing or strays:
+    if missing:
         unseal(out)
-    for stray in strays:
-        stray.unlink()
+    clear_strays(out, {job.target for job in jobs})
     if missing:  # what was kept of a stream may have been damaged since
         inputs.source.prepare((image.ref for image in read_rows(inputs.selection, SelectedImage)), progress)
     workers = count_workers(inputs.config.packing.workers, len(missing), sum(job.plan.images for job in missing))

@@ -10,7 +10,7 @@ from pipeline.packing.card import Placement
 from pipeline.packing.sealing import seal, unseal
 from pipeline.packing.shards import count_workers
 from pipeline.packing.sidecars import REJECTIONS_FILE, STATISTICS_FILE
-from pipeline.packing.strays import find_strays
+from pipeline.packing.strays import clear_strays
 from pipeline.progress import Progress
 from pipeline.publishing.editions.shards import StagingJob, find_staged, stage_shard
 from pipeline.workers import ordered_map
@@ -65,11 +65,9 @@ def _stage_shards(
     jobs = [_plan(dataset, folder, edition, shard) for shard in dataset.manifest.shards]
     staged = {job.original.path: found for job in jobs if (found := find_staged(job)) is not None}
     missing = [job for job in jobs if job.original.path not in staged]
-    strays = list(find_strays(folder, {job.target for job in jobs}))
-    if missing or strays:
+    if missing:
         unseal(folder)
-    for stray in strays:
-        stray.unlink()
+    clear_strays(folder, {job.target for job in jobs})
     reading = [] if edition == dataset.manifest.edition else missing
     processes = count_workers(workers, len(reading), sum(job.original.images for job in reading))
     with progress.task("stage", dataset.manifest.packed, "images") as task:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipeline.packing.sealing import unseal
 from pipeline.packing.shards import count_workers
-from pipeline.packing.strays import find_strays
+from pipeline.packing.strays import clear_strays
 from pipeline.progress import Progress
 from pipeline.publishing.rejoin.annotations import Annotations, open_annotations, single_shards
 from pipeline.publishing.rejoin.documents import name_shards, write_documents, write_listing
@@ -159,10 +159,7 @@ def _write_shards(work: _Work, progress: Progress) -> tuple[ShardReceipt, ...]:
             for number, receipt in zip(missing, ordered_map(write_shard, jobs, workers), strict=True):
                 receipts[number] = receipt
                 task.advance(manifest.shards[number].images)
-    expected = {out / receipt.shard.path for receipt in receipts.values()}
-    for stray in find_strays(out, expected):
-        unseal(out)
-        stray.unlink()
+    clear_strays(out, {out / receipt.shard.path for receipt in receipts.values()})
     return tuple(receipts[number] for number in range(len(manifest.shards)))
 
 
