@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pipeline.files import atomic_writer
 from schemas.base import Contract
 from schemas.derived import arrow_schema
-from schemas.errors import RunDirectoryError
+from schemas.errors import ImageNetThinkError, RunDirectoryError
 
 Row = TypeVar("Row", bound=Contract)
 
@@ -64,39 +64,56 @@ def read_columns(path: Path, columns: list[str] | None = None) -> pa.Table:
 
 
 @contextlib.contextmanager
-def damage_explained(path: Path) -> Iterator[None]:
+def damage_explained(
+    path: Path,
+    kind: type[ImageNetThinkError] = RunDirectoryError,
+    remedy: str = "move it away and run the same command again",
+) -> Iterator[None]:
     """Turn what a library says of a damaged file of ours into one line with the remedy."""
     try:
         yield
     except (OSError, pa.ArrowException, UnicodeDecodeError, ValidationError) as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
             raise  # the disk's or the system's; Arrow's own complaints about bytes are an OSError without a number
-        raise RunDirectoryError(
-            f"{path}: missing or damaged ({(str(error).splitlines() or [type(error).__name__])[0]})",
-            "move it away and run the same command again",
-        ) from error
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise kind(f"{path}: missing or damaged ({said})", remedy) from error
 
 
 class TableWriter:
-    """Writes rows of one contract to one Parquet file that appears when the block ends without an error."""
+    """Writes rows of one contract to one Parquet file that appears when the block ends without an error.
 
-    def __init__(self, path: Path, model: type[Contract]) -> None:
+    Args:
+        path: the file.
+        model: what its rows are.
+        batch_rows: of a row group, and held in memory.
+        schema: that of the contract when left out; another one must hold its rows.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        model: type[Contract],
+        batch_rows: int = BATCH_ROWS,
+        schema: pa.Schema | None = None,
+    ) -> None:
         self.rows = 0
         self._model = model
+        self._batch_rows = batch_rows
+        self._schema = schema if schema is not None else arrow_schema(model)
         self._buffer: list[Contract] = []
         self._target = atomic_writer(path)
         self._file: BinaryIO | None = None
 
     def __enter__(self) -> Self:
         self._file = self._target.__enter__()
-        self._writer = pq.ParquetWriter(self._file, arrow_schema(self._model), compression="zstd")
+        self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd")
         return self
 
     def add(self, row: Contract) -> None:
         """Append one row."""
         self._buffer.append(row)
         self.rows += 1
-        if len(self._buffer) >= BATCH_ROWS:
+        if len(self._buffer) >= self._batch_rows:
             self._flush()
 
     def __exit__(
@@ -114,5 +131,5 @@ class TableWriter:
 
     def _flush(self) -> None:
         if self._buffer:
-            self._writer.write_table(to_table(self._buffer, self._model))
+            self._writer.write_table(to_table(self._buffer, self._model).cast(self._schema))
             self._buffer.clear()
