@@ -13,8 +13,8 @@ from schemas.manifest import PIXELS_ENGINE, PromptEntry, Signed
 BENCHMARK_VERSION = "1"
 
 Level = Literal["image", "synset", "subtree"]
-"""How far an item is from train: another image of a trained synset, a synset never trained on, or one of a whole WordNet
-subtree never trained on."""
+"""How far an item is from train: another image of a trained synset, a synset never trained on, or one of a whole
+WordNet subtree never trained on."""
 LEVELS: tuple[Level, ...] = get_args(Level)
 
 TextField = Literal["thinking", "answer"]

@@ -61,7 +61,7 @@ class GroupFigure(Contract):
 
 
 class Keys(Contract):
-    """What was found in the file of predictions. Items = predicted + missing; lines = predicted + repeated + unknown."""
+    """What the file of predictions holds. Items = predicted + missing; lines = predicted + repeated + unknown."""
 
     lines: Count
     predicted: Count

@@ -1,8 +1,8 @@
 """The words that every lexical metric compares.
 
-On ASCII text they are those of the rouge-score package without stemming: runs of letters and digits, in lower case. That
-package drops everything else, so that Japanese has no words at all and "café" has two; here a word is a run of letters,
-marks and digits of any script, and scripts that put no spaces between words count by the character.
+On ASCII text they are those of the rouge-score package without stemming: runs of letters and digits, in lower case.
+That package drops everything else, so that Japanese has no words at all and "é" breaks a word in two; here a word is a
+run of letters, marks and digits of any script, and scripts that put no spaces between words count by the character.
 """
 
 from __future__ import annotations

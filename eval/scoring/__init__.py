@@ -1,0 +1,1 @@
+"""From a file of predictions to scores: per item, over all items, as tables and as a page."""
