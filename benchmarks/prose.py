@@ -18,6 +18,13 @@ def write_pair(seed: int) -> tuple[str, str]:
     return _write(generator, THINKING_CHARACTERS), _write(generator, ANSWER_CHARACTERS)
 
 
+def write_words(seed: int, words: int) -> str:
+    """A text of so many words between white space, always the same for a seed."""
+    # no sentence has fewer than four
+    sentences = random.Random(seed).choices(_sentences(), k=words // 4 + 1)
+    return " ".join(" ".join(sentences).split(maxsplit=words)[:words])
+
+
 def _write(generator: random.Random, characters: int) -> str:
     # no definition is as short as 16 characters for long: more sentences than are needed, cut to length
     return " ".join(generator.choices(_sentences(), k=characters // 16))[:characters].strip()

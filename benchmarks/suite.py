@@ -18,6 +18,7 @@ from benchmarks import (
     packing,
     parsing,
     reading,
+    scoring,
     screening,
     selecting,
     source_scale,
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "reading": reading.compare,
     "timm": reading.compare_timm,
     "exporting": exporting.compare,
+    "scoring": scoring.compare,
     "memory": memory.compare,
     "engine": engine_overhead.compare,
 }

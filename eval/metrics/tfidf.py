@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from eval.metrics.tokens import tokenize
-from pipeline.tables import damage_explained, read_columns, write_rows
+from pipeline.tables import damage_explained, write_rows
 from schemas.base import Contract, Count
 from schemas.benchmark import TextField
 from schemas.errors import DatasetError
@@ -73,8 +75,11 @@ def read_weights(path: Path) -> Mapping[TextField, Mapping[str, float]]:
     Raises:
         DatasetError: the file is missing or damaged.
     """
-    with damage_explained(path, DatasetError, "copy or build the benchmark again"):
-        columns = read_columns(path, ["field", "token", "idf"])
+    with (
+        damage_explained(path, DatasetError, "copy or build the benchmark again"),
+        pq.ParquetFile(path) as file,
+    ):
+        columns = file.read(["field", "token", "idf"])
         weights: dict[TextField, dict[str, float]] = {"thinking": {}, "answer": {}}
         for field, token, idf in zip(*(column.to_pylist() for column in columns.columns), strict=True):
             weights[field][token] = idf
