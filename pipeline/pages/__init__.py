@@ -15,11 +15,18 @@ Filter = Callable[[Any], str]
 
 
 def open_template(package: str, name: str, filters: Mapping[str, Filter]) -> jinja2.Template:
-    """A template among a package's files; all text that is put into it is escaped, and a name it lacks is an error."""
+    """A template among a package's files; all text that is put into it is escaped, and a name it lacks is an error.
+
+    It may import from ``plot.html``, which draws a plot (``shapes.Plot``).
+    """
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=jinja2.FunctionLoader(lambda shared: read_asset(__name__, shared)),
     )
-    environment.filters |= {"count": "{:,}".format, "share": "{:.1%}".format, **filters}
+    environment.filters |= {"count": "{:,}".format, "share": "{:.1%}".format, "place": "{:.1f}".format, **filters}
     return environment.from_string(read_asset(package, name))
 
 
@@ -34,19 +41,27 @@ def base_style() -> str:
     return read_asset(__name__, "base.css")
 
 
+def report_style() -> str:
+    """The same, and tables, plots and figures: the beginning of a report's style."""
+    return "\n".join((base_style(), read_asset(__name__, "report.css")))
+
+
 def finish(text: str) -> bytes:
     """A rendered page as it is written: UTF-8, one line feed at its end."""
     return f"{text.rstrip()}\n".encode()
 
 
-def allow_only(style: str, script: str) -> str:
+def allow_only(style: str, script: str | None = None) -> str:
     """A Content-Security-Policy for a page that stands alone: this style, this script, pictures inside it, no more.
+
+    Without a script, none runs.
 
     Style and script are named by their SHA-256, so that nothing that slips into the page can run. See "script-src" in
     W3C, Content Security Policy Level 3.
     """
+    scripts = "" if script is None else f"script-src {_hash_source(script)}; "
     return (
-        f"default-src 'none'; style-src {_hash_source(style)}; script-src {_hash_source(script)}; img-src data:; "
+        f"default-src 'none'; style-src {_hash_source(style)}; {scripts}img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
 

@@ -21,7 +21,7 @@ def render_page(report: SelectionReport) -> bytes:
     Ids and names come from file names of unknown origin: all text is escaped.
     """
     text = _load_template().render(
-        style=pages.base_style(),
+        style=pages.report_style(),
         report=report,
         lost_in_index=report.lost_in(Stage.INDEX),
         lost_in_draw=report.lost_in(Stage.SELECT),
@@ -62,7 +62,6 @@ def _quantile(counts: list[tuple[int, int]], share: float) -> int:
 @functools.cache
 def _load_template() -> jinja2.Template:
     filters: dict[str, pages.Filter] = {
-        "place": "{:.1f}".format,
         "explain": words.explain_missed,
         "bounds": words.describe_bounds,
         "size": words.name_size,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pipeline.reporting.shapes import WIDTH, Bar, Curve, Dot, Label, Plot, Rule, Scale, choose_ticks, draw_steps
+from pipeline.pages.shapes import WIDTH, Bar, Curve, Dot, Key, Label, Plot, Rule, Scale, choose_ticks, draw_steps
 from pipeline.reporting.words import name_size
 from schemas.manifest import Thresholds
 from schemas.selection_report import ClassGroup, Complexity, DomainGroup, Loss, QuotaLevel
@@ -27,8 +27,8 @@ def plot_domains(groups: Sequence[DomainGroup]) -> Plot:
     bounded = [group for group in groups if group.floor > 0 or group.cap < 1]
     top = max([*shares, *(group.floor for group in bounded), 0.01])
     plot = _lying("domains", "Drawn images by domain", len(groups))
-    plot.legend = [("bar", "share of the drawn images"), ("mark", "share of the source")]
-    plot.legend += [("bound", "floor and cap")] if bounded else []
+    plot.legend = [Key("bar", "share of the drawn images", "area"), Key("mark", "share of the source", "mark")]
+    plot.legend += [Key("bound", "floor and cap", "mark")] if bounded else []
     plot.description = "; ".join(f"{group.name} {group.share:.1%}" for group in groups)
     across = _lying_axis(plot, choose_ticks(top, smallest_step=0.01), percent=True)
     for row, group in enumerate(groups):
@@ -81,9 +81,10 @@ def plot_complexity(complexity: Complexity, thresholds: Thresholds) -> Plot:
     """Histogram of the complexity of the drawn images, with the borders of the strata."""
     bins, borders = complexity.bins, thresholds.complexity if thresholds.pilot else ()
     plot = Plot("complexity", "Drawn images by visual complexity", "", _HEIGHT)
-    plot.legend = [(style, f"stratum {stratum}") for stratum, style in _STRATA]
+    plot.legend = [Key(style, f"stratum {stratum}", "area") for stratum, style in _STRATA]
     if borders:
-        plot.legend.append(("border", "borders of the strata: " + " and ".join(f"{border:.2f}" for border in borders)))
+        words = "borders of the strata: " + " and ".join(f"{border:.2f}" for border in borders)
+        plot.legend.append(Key("border", words, "line"))
     edges = [*(each.start for each in bins), *(each.start + _BIN for each in bins), *borders]
     first, last = (math.floor(min(edges) * 2) / 2, max(edges)) if edges else (0.0, 1.0)
     across = Scale(first, last, _LEFT, _RIGHT)
@@ -111,10 +112,7 @@ def plot_complexity(complexity: Complexity, thresholds: Thresholds) -> Plot:
 def plot_quotas(levels: Sequence[QuotaLevel]) -> Plot:
     """Images per class, from the class that gave most to the one that gave least."""
     plot = Plot("quotas", "Drawn images and quotas, class by class", "", _HEIGHT)
-    plot.legend = [
-        ("line-drawn", "drawn"),
-        ("line-quota", "quota"),
-    ]
+    plot.legend = [Key("line-drawn", "drawn", "line"), Key("line-quota", "quota", "line")]
     classes = sum(level.drawn for level in levels)
     largest = max((level.images for level in levels), default=0)
     up = _standing_axis(plot, largest)

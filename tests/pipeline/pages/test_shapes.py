@@ -7,7 +7,7 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.reporting.shapes import Scale, choose_ticks, draw_steps
+from pipeline.pages.shapes import Scale, choose_ticks, draw_steps
 
 
 @given(st.integers(0, 20_000_000))

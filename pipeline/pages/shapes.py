@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Anchor = Literal["start", "middle", "end"]
+Swatch = Literal["area", "mark", "line", "dot"]
+"""How a key shows its style: filled, as an upright stroke, as a level one, or as a disc."""
 
 WIDTH = 640
-"""Of every plot; the browser scales it to the room there is."""
+"""Of a plot, unless it says otherwise; the browser scales it to the room there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A small disc."""
+    """A small disc; without a tip where there are too many to point at."""
 
     x: float
     y: float
-    tip: str
+    tip: str = ""
+    style: str = "dot"
+    radius: float = 4.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,14 @@ class Label:
     anchor: Anchor = "start"
 
 
+class Key(NamedTuple):
+    """What a style means."""
+
+    style: str
+    words: str
+    swatch: Swatch
+
+
 @dataclass(slots=True)
 class Plot:
     """One drawing with what must be said of it to who cannot see it."""
@@ -72,8 +84,8 @@ class Plot:
     title: str
     description: str
     height: float
-    legend: list[tuple[str, str]] = field(default_factory=list)
-    """Style and words."""
+    width: float = WIDTH
+    legend: list[Key] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
