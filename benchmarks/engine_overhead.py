@@ -55,13 +55,13 @@ def compare(scale: Scale, directory: Path) -> Iterator[Comparison]:
         with _running(job, runner) as engine:
             bare = BareVllm(engine._llm)  # type: ignore[attr-defined]  # noqa: SLF001 - both sides ask the same one
             for length, images in sizes.items():
-                part = take_images(with_length(job, length), images, directory)
+                part = take_images(with_length(job, length), images)
                 contest = _Contest(part, engine, bare, runner, directory / f"vllm-{length}")
                 yield contest.run("ask in process", "bare AsyncLLM loop", ROUNDS[scale])
         with serving(settings) as url, _running(with_server(job, url), runner) as engine, _session(runner) as session:
             bare_http = BareHttp(session, url, job.setup.spec.model)
             for length, images in sizes.items():
-                part = take_images(with_length(job, length), images, directory)
+                part = take_images(with_length(job, length), images)
                 contest = _Contest(part, engine, bare_http, runner, directory / f"http-{length}")
                 yield contest.run("ask over HTTP", "bare aiohttp loop", ROUNDS[scale])
 

@@ -21,7 +21,6 @@ from pipeline.engines.checkpoint import resolve_checkpoint
 from pipeline.engines.vllm.tiny import build_tiny
 from pipeline.generation import GenerationJob
 from pipeline.serving import ServeOptions, ServerProcess, launch_command, serve_flags
-from pipeline.tables import write_rows
 from pipeline.teachers import load_teacher
 from schemas.config import (
     BuildConfig,
@@ -34,7 +33,6 @@ from schemas.config import (
 )
 from schemas.engines import CanaryConfig, OpenAIEngine, VllmEngine
 from schemas.errors import EngineError
-from schemas.image import SelectedImage
 
 TEACHER = "glm-4.1v-9b-thinking"
 
@@ -89,11 +87,9 @@ def with_length(job: GenerationJob, tokens: int) -> GenerationJob:
     return dataclasses.replace(job, setup=dataclasses.replace(job.setup, sampling=sampling))
 
 
-def take_images(job: GenerationJob, images: int, directory: Path) -> GenerationJob:
+def take_images(job: GenerationJob, images: int) -> GenerationJob:
     """The same job on the first images of its selection."""
-    selection = directory / f"first-{images}.parquet"
-    write_rows(selection, islice(job.pending({}), images), SelectedImage)
-    return dataclasses.replace(job, selection=selection)
+    return dataclasses.replace(job, images=tuple(islice(job.images, images)))
 
 
 def with_server(job: GenerationJob, url: str) -> GenerationJob:

@@ -13,9 +13,15 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipeline.engines import check_engine
 from pipeline.files import write_atomic
-from pipeline.generation import GenerationJob, TeacherSetup, generate_pairs, read_results, set_up_teachers
+from pipeline.generation import (
+    GenerationJob,
+    SelectedImages,
+    TeacherSetup,
+    generate_pairs,
+    read_results,
+    set_up_teachers,
+)
 from pipeline.packing import PackInputs, pack
 from pipeline.packing.sidecars import MANIFEST_FILE
 from pipeline.progress import Progress, Silent
@@ -90,15 +96,23 @@ class Build:
         """
         _check_form(self.source, self.run)
         for setup in self.teachers:
-            check_engine(setup.config.engine, setup.spec, setup.sampling)
+            setup.check_engine()
         judge_class(self.taxonomy, self.config.selection)
         check_domains(self.taxonomy, self.config.selection)
         judge_holdout(self.taxonomy, self.config.selection.holdout, self.config.seed)
 
     def job(self, setup: TeacherSetup) -> GenerationJob:
         """One teacher's part of the generation stage."""
-        selection = self.run.selection / SELECTION_FILE
-        return GenerationJob(setup, self.config, selection, self.run.ledger, self.source, self.taxonomy, self.progress)
+        return GenerationJob(
+            setup=setup,
+            seed=self.config.seed,
+            settings=self.config.generation,
+            images=SelectedImages(self.run.selection / SELECTION_FILE),
+            ledger=self.run.ledger,
+            source=self.source,
+            taxonomy=self.taxonomy,
+            progress=self.progress,
+        )
 
 
 def open_build(config: BuildConfig, run_dir: Path, progress: Progress | None = None) -> Build:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, JsonValue
 
 from schemas.base import Contract
+from schemas.config import Name
 
 
 class Sampling(Contract):
@@ -53,7 +54,7 @@ class Requirements(Contract):
 class TeacherSpec(Contract):
     """One entry of ``pipeline/teachers/teachers.yaml``."""
 
-    name: str
+    name: Name
     model: str
     """Repository on the Hugging Face hub."""
     revision: str | None
@@ -62,11 +63,13 @@ class TeacherSpec(Contract):
     """The repository's own Python code is run; only ever of a revision that is named."""
     licence: str
     grammar: str
-    """Name of the output grammar, a key of ``pipeline.teachers.GRAMMARS``."""
+    """Name of the output grammar: for teachers a key of ``pipeline.teachers.GRAMMARS``."""
     context: int = Field(gt=0)
     """Longest prompt and output together, in tokens."""
     image: ImageLimits
     sampling: Sampling
+    system: str | None = Field(default=None, min_length=1)
+    """A message of its own before the question, where the model thinks only when it is told to."""
     engine: EngineDefaults
     requires: Requirements
     source: str

@@ -24,8 +24,8 @@ source:
     by vultilion (class n11960245), both cropped in part. SOURCES.md beside the photographs names each.
 selection:
   images: 1000
-  # larger shares than by default, so that so few photographs fill both splits
-  holdout: {synset_share: 0.1, image_share: 0.1}
+  # more than by default, and the plants as a subtree, so that so few photographs fill every level of the benchmark
+  holdout: {subtrees: [n00017222], synset_share: 0.1, image_share: 0.3}
 teachers:
   - {name: glm-4.1v-9b-thinking, engine: {kind: pixels}}
   - {name: kimi-vl-a3b-thinking-2506, engine: {kind: pixels}}

@@ -18,6 +18,7 @@ from pipeline.doctor.packages import find_vllm
 from pipeline.engines import Engine, EngineReply, EngineRequest, create_engine
 from pipeline.engines.vllm.tiny import CPU_ENGINE_ARGS, build_tiny
 from pipeline.progress import Progress, Task
+from pipeline.teachers import GRAMMARS
 from schemas.completion import FinishReason
 from schemas.engines import CanaryConfig, VllmEngine
 from schemas.errors import ImageNetThinkError
@@ -91,7 +92,7 @@ def _configure(checkpoint: Path, *, on_gpu: bool) -> VllmEngine:
 
 async def _try(teacher: TeacherSpec, config: VllmEngine, task: Task) -> Outcome:
     began = time.monotonic()
-    engine = create_engine(config, teacher)
+    engine = create_engine(config, teacher, GRAMMARS[teacher.grammar])
     started = time.monotonic()
     try:
         # what a device compiles and allocates for its first request is no part of its speed

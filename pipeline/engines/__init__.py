@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.engines.base import Engine, EngineInfo, EngineReply, EngineRequest, SourceFile
 from pipeline.engines.checkpoint import check_checkpoint
 from pipeline.engines.custom import bind_factory
-from pipeline.teachers import GRAMMARS
+from pipeline.teachers import Grammar
 from schemas.engines import CustomEngine, EngineConfig, OpenAIEngine, PixelsEngine, VllmEngine
 from schemas.errors import ConfigError
 from schemas.teacher import Sampling, TeacherSpec
@@ -13,14 +13,13 @@ from schemas.teacher import Sampling, TeacherSpec
 __all__ = ["Engine", "EngineInfo", "EngineReply", "EngineRequest", "SourceFile", "check_engine", "create_engine"]
 
 
-def create_engine(config: EngineConfig, teacher: TeacherSpec) -> Engine:
-    """Start the engine that a configuration names for a teacher.
+def create_engine(config: EngineConfig, teacher: TeacherSpec, grammar: Grammar) -> Engine:
+    """Start the engine that a configuration names for a teacher, whose texts have the form of a grammar.
 
     Raises:
         ConfigError: a custom factory cannot be imported or does not take the options; a model that cannot be named.
         EngineError: the engine does not start.
     """
-    grammar = GRAMMARS[teacher.grammar]
     match config:
         case PixelsEngine():
             from pipeline.engines.pixels import PixelsEngine as Pixels  # noqa: PLC0415 - engines load when used
@@ -38,7 +37,7 @@ def create_engine(config: EngineConfig, teacher: TeacherSpec) -> Engine:
             return bind_factory(config, teacher, grammar.render)()
 
 
-def check_engine(config: EngineConfig, teacher: TeacherSpec, sampling: Sampling) -> None:
+def check_engine(config: EngineConfig, teacher: TeacherSpec, grammar: Grammar, sampling: Sampling) -> None:
     """Meet a misspelt engine before hours of other work are done. Starts nothing, and asks no server.
 
     Raises:
@@ -47,7 +46,7 @@ def check_engine(config: EngineConfig, teacher: TeacherSpec, sampling: Sampling)
     """
     match config:
         case CustomEngine():
-            bind_factory(config, teacher, GRAMMARS[teacher.grammar].render)
+            bind_factory(config, teacher, grammar.render)
         case VllmEngine():
             check_checkpoint(config, teacher)
             _check_context(config.max_model_len or teacher.engine.max_model_len, teacher, sampling)

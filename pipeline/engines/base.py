@@ -38,6 +38,8 @@ class EngineRequest:
     """Close the thinking by force after this many tokens."""
     source: SourceFile | None = None
     """Where normalisation changed nothing."""
+    system: str | None = None
+    """A message of its own before the question; ``None`` leaves it to the model's chat template."""
 
 
 @dataclass(frozen=True, slots=True)

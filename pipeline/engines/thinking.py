@@ -14,7 +14,7 @@ def is_forced(tokens: Sequence[int], opening: Sequence[int], closing: Sequence[i
 
     Args:
         tokens: ids of the text.
-        opening: ids of the marker that opens the thinking.
+        opening: ids of the marker that opens the thinking; none where it begins with the text.
         closing: ids of the one that closes it.
         budget: tokens of thinking that were allowed.
 
@@ -40,7 +40,7 @@ def split_tokens(tokens: Sequence[int], opening: Sequence[int], closing: Sequenc
 
     Args:
         tokens: ids of the text.
-        opening: ids of the marker that opens the thinking.
+        opening: ids of the marker that opens the thinking; none where it begins with the text.
         closing: ids of the one that closes it.
 
     >>> split_tokens([7, 1, 2, 3, 8, 5], [7], [8]), split_tokens([1, 2], [7], [8]), split_tokens([7, 1], [7], [8])
@@ -55,6 +55,8 @@ def split_tokens(tokens: Sequence[int], opening: Sequence[int], closing: Sequenc
 
 
 def _find(tokens: Sequence[int], marker: Sequence[int], start: int) -> int:
+    if not marker:
+        return -1
     with contextlib.suppress(ValueError):  # of index(), which is far faster than a loop over thousands of tokens
         while not _stands_at(tokens, marker, at := tokens.index(marker[0], start)):
             start = at + 1
@@ -63,6 +65,8 @@ def _find(tokens: Sequence[int], marker: Sequence[int], start: int) -> int:
 
 
 def _find_end_of_last(tokens: Sequence[int], marker: Sequence[int], end: int) -> int:
+    if not marker:
+        return 0
     places = range(end - len(marker), -1, -1)
     return next((at + len(marker) for at in places if _stands_at(tokens, marker, at)), -1)
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 from pipeline.engines.base import Engine
 from pipeline.generation.canaries import run_canaries
+from pipeline.generation.images import AskedImage
 from pipeline.generation.prepare import Prepared, prepare
 from pipeline.generation.questions import Questions
 from pipeline.generation.setup import check_identity
 from pipeline.progress import Progress
-from pipeline.sources.base import Source
-from pipeline.tables import read_rows
-from schemas.image import SelectedImage
+from pipeline.sources.base import Pictures
 from schemas.report import CanaryReport
 
 
@@ -26,15 +25,15 @@ class Admission:
 
     Args:
         questions: how the teacher is asked.
-        selection: the selection's Parquet file; the canaries are its first pictures.
+        images: what will be asked about; the canaries are the first of them.
         source: where the pictures are.
         ledger: the ledger's root.
         progress: where to tell how it goes.
     """
 
     questions: Questions
-    selection: Path
-    source: Source
+    images: Iterable[AskedImage]
+    source: Pictures
     ledger: Path
     progress: Progress
     canaries: CanaryReport | None = None
@@ -61,5 +60,5 @@ class Admission:
 
     def _prepare(self) -> Sequence[Prepared]:
         """The pinned pictures; read again for each engine, since they would fill memory for days."""
-        pinned = islice(read_rows(self.selection, SelectedImage), self.questions.setup.canaries.images)
-        return [prepare(self.source, selected) for selected in pinned]
+        pinned = islice(self.images, self.questions.setup.canaries.images)
+        return [prepare(self.source, image) for image in pinned]

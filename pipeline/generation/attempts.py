@@ -89,7 +89,7 @@ class Asker:
         thinking_tokens, answer_tokens = reply.split or await self._count_tokens(parsed)
         info = self.engine.info
         return Completion(
-            image_id=image.selected.ref.image_id,
+            image_id=image.ref.image_id,
             teacher=setup.name,
             fingerprint=self.fingerprint,
             attempt=attempt,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.engines.base import Engine
 from pipeline.generation.admission import Admission
 from pipeline.generation.attempts import Asker, Yield
+from pipeline.generation.images import AskedImage
 from pipeline.generation.ledger import LedgerWriter, ledger_directory
 from pipeline.generation.prepare import Preparation, Prepared
 from pipeline.generation.questions import Questions
@@ -21,23 +22,22 @@ from pipeline.generation.setup import TeacherSetup, claim_identity, read_results
 from pipeline.generation.supervise import SupervisedEngine
 from pipeline.generation.window import first_cause, roll_window
 from pipeline.progress import Progress, Task
-from pipeline.sources.base import Source
-from pipeline.tables import read_rows
+from pipeline.sources.base import Pictures
 from pipeline.taxonomy import Taxonomy
-from schemas.config import BuildConfig
+from schemas.config import GenerationConfig
 from schemas.errors import ConservationError
-from schemas.image import SelectedImage
 from schemas.report import GenerationReport
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationJob:
-    """One teacher's work in one build.
+    """What one model is asked, in a build or in an evaluation.
 
     Args:
-        setup: the teacher.
-        config: the build.
-        selection: the selection's Parquet file.
+        setup: the model.
+        seed: of the whole; each request's own seed comes from it.
+        settings: how the model is kept busy.
+        images: what it is asked about, in order; read several times.
         ledger: the ledger's root.
         source: where the pictures are.
         taxonomy: for prompts that show the class.
@@ -45,29 +45,30 @@ class GenerationJob:
     """
 
     setup: TeacherSetup
-    config: BuildConfig
-    selection: Path
+    seed: int
+    settings: GenerationConfig
+    images: Iterable[AskedImage]
     ledger: Path
-    source: Source
+    source: Pictures
     taxonomy: Taxonomy
     progress: Progress
 
     @property
     def questions(self) -> Questions:
         """How the teacher is asked."""
-        return Questions(self.setup, self.config.seed, self.taxonomy)
+        return Questions(self.setup, self.seed, self.taxonomy)
 
     def standings(self) -> dict[str, Standing]:
         """Where the ledger leaves each image that was asked."""
         results = read_results(self.setup, self.ledger)
         return dict(results.standings) if results else {}
 
-    def pending(self, standings: Mapping[str, Standing]) -> Iterator[SelectedImage]:
-        """Selected images that the teacher is still to be asked about, in the order of the draw."""
-        for selected in read_rows(self.selection, SelectedImage):
-            standing = standings.get(selected.ref.image_id)
-            if standing is None or standing.is_pending(self.config.generation.max_attempts):
-                yield selected
+    def pending(self, standings: Mapping[str, Standing]) -> Iterator[AskedImage]:
+        """Images that the model is still to be asked about, in order."""
+        for image in self.images:
+            standing = standings.get(image.ref.image_id)
+            if standing is None or standing.is_pending(self.settings.max_attempts):
+                yield image
 
     def count_pending(self) -> int:
         """How many images are still to be asked about."""
@@ -75,7 +76,7 @@ class GenerationJob:
 
 
 def generate_pairs(job: GenerationJob) -> GenerationReport | None:
-    """Ask one teacher about every selected image that the ledger does not settle yet.
+    """Ask one model about every image that the ledger does not settle yet.
 
     Returns:
         What was done, or ``None`` when nothing was missing; no engine is started then.
@@ -91,7 +92,7 @@ def generate_pairs(job: GenerationJob) -> GenerationReport | None:
     if not missing:
         return None
     # what was kept of a stream may have been damaged since
-    job.source.prepare((selected.ref for selected in read_rows(job.selection, SelectedImage)), job.progress)
+    job.source.prepare((image.ref for image in job.images), job.progress)
     try:
         report = asyncio.run(_generate(job, standings, missing))
     except BaseExceptionGroup as group:
@@ -102,10 +103,10 @@ def generate_pairs(job: GenerationJob) -> GenerationReport | None:
 
 
 async def _generate(job: GenerationJob, standings: Mapping[str, Standing], missing: int) -> GenerationReport:
-    admission = Admission(job.questions, job.selection, job.source, job.ledger, job.progress)
+    admission = Admission(job.questions, job.images, job.source, job.ledger, job.progress)
     engine = SupervisedEngine(
         functools.partial(start_engine, job),
-        job.config.generation.engine_restarts,
+        job.settings.engine_restarts,
         admit=admission.look_at,
         warn=job.progress.warn,
     )
@@ -137,7 +138,7 @@ async def ask_pending(
 
     Raises: see :func:`generate_pairs`.
     """
-    setup, settings = job.setup, job.config.generation
+    setup, settings = job.setup, job.settings
     fingerprint = claim_identity(setup, engine.info, job.ledger).fingerprint
     directory = ledger_directory(job.ledger, setup.name, fingerprint)
     writer = LedgerWriter(directory, settings.part_rows, settings.part_seconds)
@@ -155,11 +156,11 @@ async def ask_pending(
 
 async def _ask_all(job: GenerationJob, standings: Mapping[str, Standing], asker: Asker, task: Task, size: int) -> float:
     async def ask(image: Prepared) -> None:
-        await asker.climb(image, standings.get(image.selected.ref.image_id, Standing()))
+        await asker.climb(image, standings.get(image.ref.image_id, Standing()))
         task.advance()
         task.describe(_summarise(asker.gains))
 
-    settings = job.config.generation
+    settings = job.settings
     preparation = Preparation(job.source, job.pending(standings), settings.prepare_workers, settings.prepare_ahead)
     try:
         return await roll_window(preparation.next, ask, size)

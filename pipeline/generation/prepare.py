@@ -11,42 +11,43 @@ from dataclasses import dataclass
 from PIL import Image
 
 from pipeline.engines import SourceFile
+from pipeline.generation.images import AskedImage
 from pipeline.screening import UnusableImageError, open_picture
-from pipeline.sources import Source, read_checked
+from pipeline.sources import Pictures, read_checked
 from pipeline.workers import resolve_workers
-from schemas.image import SelectedImage
+from schemas.image import ImageRef
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """An image ready to be asked about."""
 
-    selected: SelectedImage
+    ref: ImageRef
     picture: Image.Image
     """Upright, 8-bit, RGB."""
     file: SourceFile | None
     """The source's own JPEG, where normalisation changed nothing."""
 
 
-def prepare(source: Source, selected: SelectedImage) -> Prepared:
+def prepare(source: Pictures, image: AskedImage) -> Prepared:
     """Read, check, decode and normalise one image.
 
     Raises:
         SourceError: see :func:`read_checked`.
     """
-    data = read_checked(source, selected)
+    data = read_checked(source, image.ref, image.sha256)
     try:
         picture = open_picture(data)
     except UnusableImageError as error:
-        raise error.at(selected.ref.image_id) from error
+        raise error.at(image.ref.image_id) from error
     is_plain = picture.format == "JPEG" and not picture.gzipped and not picture.normalised
-    return Prepared(selected, picture.image, SourceFile(data, source.file_of(selected.ref)) if is_plain else None)
+    return Prepared(image.ref, picture.image, SourceFile(data, source.file_of(image.ref)) if is_plain else None)
 
 
 class Preparation:
     """Prepares images in threads, in order, at most ``ahead`` of them beyond the one asked for."""
 
-    def __init__(self, source: Source, pending: Iterable[SelectedImage], workers: int, ahead: int) -> None:
+    def __init__(self, source: Pictures, pending: Iterable[AskedImage], workers: int, ahead: int) -> None:
         self._source = source
         self._pending = iter(pending)
         self._ahead = ahead
@@ -60,8 +61,8 @@ class Preparation:
             SourceError: see :func:`prepare`.
         """
         loop = asyncio.get_running_loop()
-        while len(self._waiting) < self._ahead and (selected := next(self._pending, None)) is not None:
-            self._waiting.append(loop.run_in_executor(self._pool, prepare, self._source, selected))
+        while len(self._waiting) < self._ahead and (image := next(self._pending, None)) is not None:
+            self._waiting.append(loop.run_in_executor(self._pool, prepare, self._source, image))
         return await self._waiting.popleft() if self._waiting else None
 
     def close(self) -> None:

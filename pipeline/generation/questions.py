@@ -29,7 +29,7 @@ class Questions:
 
     def pose(self, image: Prepared, attempt: int, rung: Rung) -> EngineRequest:
         """The request of one attempt on one image."""
-        ref = image.selected.ref
+        ref = image.ref
         synset = self.taxonomy[ref.wnid]
         sampling, budget = bend_sampling(self.setup.sampling, rung)
         return EngineRequest(
@@ -40,4 +40,5 @@ class Questions:
             seed=request_seed(self.run_seed, ref.image_id, self.setup.name, attempt),
             thinking_budget=budget,
             source=image.file,
+            system=self.setup.spec.system,
         )

@@ -153,6 +153,10 @@ class LedgerResults:
                     counts.accepted[rung] += rows if status is PairStatus.OK else 0
         return counts
 
+    def rows(self) -> Iterator[Completion]:
+        """Every attempt as it was written down, in the ledger's order."""
+        return self._reader.rows()
+
     def accepted(self) -> Iterator[Completion]:
         """Exactly one valid completion per image, in the ledger's order.
 

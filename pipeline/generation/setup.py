@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.engines import create_engine
+from pipeline.engines import check_engine, create_engine
 from pipeline.engines.base import IDENTIFYING, Engine, EngineInfo
 from pipeline.files import write_atomic
 from pipeline.generation.ledger import ledger_directory
@@ -53,7 +54,18 @@ class TeacherSetup:
 
     def start_engine(self) -> Engine:
         """Start the engine that runs this teacher."""
-        return create_engine(self.config.engine, self.spec)
+        return create_engine(self.config.engine, self.spec, self.grammar)
+
+    def check_engine(self) -> None:
+        """Meet a misspelt engine without starting it; raises as :func:`pipeline.engines.check_engine` does."""
+        check_engine(self.config.engine, self.spec, self.grammar, self.sampling)
+
+    @property
+    def _words_sha256(self) -> str:
+        """Digest of all words that the model is sent: of the prompt alone where no message comes before it."""
+        if self.spec.system is None:
+            return self.prompt.sha256
+        return hashlib.sha256(canonical_json([self.spec.system, self.prompt.text])).hexdigest()
 
     def identify(self, info: EngineInfo) -> GenerationIdentity:
         """The way of generating that this teacher on that engine is."""
@@ -64,7 +76,7 @@ class TeacherSetup:
             dtype=info.dtype,
             quantization=info.quantization,
             processor=info.processor,
-            prompt_sha256=self.prompt.sha256,
+            prompt_sha256=self._words_sha256,
             temperature=self.sampling.temperature,
             top_p=self.sampling.top_p,
             top_k=self.sampling.top_k,

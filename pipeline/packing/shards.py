@@ -111,7 +111,7 @@ def _samples(job: ShardJob, tallying: Tallying) -> Iterator[bytes]:
 
 
 def _build(job: ShardJob, entry: Entry, completions: list[Completion]) -> tuple[ThinkRecord, bytes]:
-    data = read_checked(job.source, entry.image)
+    data = read_checked(job.source, entry.image.ref, entry.image.facts.sha256)
     try:
         jpeg, encoding = as_jpeg(data)
         pairs = [

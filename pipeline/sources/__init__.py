@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.sources.base import Source
+from pipeline.sources.base import Pictures, Source
 from pipeline.sources.checked import read_checked
 from pipeline.sources.detect import open_source
 from pipeline.sources.index import IndexOptions, IndexSummary, build_index, load_summary, read_index
@@ -10,6 +10,7 @@ from pipeline.sources.index import IndexOptions, IndexSummary, build_index, load
 __all__ = [
     "IndexOptions",
     "IndexSummary",
+    "Pictures",
     "Source",
     "build_index",
     "load_summary",

@@ -61,7 +61,28 @@ class Batch:
         return cls(to_table(images, IndexedImage), rejections, companions, position)
 
 
-class Source(Protocol):
+class Pictures(Protocol):
+    """Where the bytes of pictures are read. Safe to use in several threads."""
+
+    def prepare(self, refs: Iterable[ImageRef], progress: Progress) -> None:
+        """Make some images readable, in the order of their places. Only streams have anything to do.
+
+        Raises:
+            SourceError: the source cannot be read.
+        """
+
+    def read(self, ref: ImageRef) -> bytes:
+        """The bytes of one image.
+
+        Raises:
+            SourceError: the file is gone, unreadable, or shorter than the reference says.
+        """
+
+    def file_of(self, ref: ImageRef) -> Path | None:
+        """The file that holds one image's bytes and no others; ``None`` for a member of an archive."""
+
+
+class Source(Pictures, Protocol):
     """One user's copy of ImageNet-21k.
 
     The same collection gives the same image ids in every form. Sources are cheap to pickle: worker processes get
@@ -96,20 +117,3 @@ class Source(Protocol):
         Raises:
             SourceError: the container as a whole cannot be read.
         """
-
-    def prepare(self, refs: Iterable[ImageRef], progress: Progress) -> None:
-        """Make some images readable, in the order of their places. Only streams have anything to do.
-
-        Raises:
-            SourceError: the source cannot be read.
-        """
-
-    def read(self, ref: ImageRef) -> bytes:
-        """The bytes of one image.
-
-        Raises:
-            SourceError: the file is gone, unreadable, or shorter than the reference says.
-        """
-
-    def file_of(self, ref: ImageRef) -> Path | None:
-        """The file that holds one image's bytes and no others; ``None`` for a member of an archive."""

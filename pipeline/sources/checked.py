@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import hashlib
 
-from pipeline.sources.base import Source
+from pipeline.sources.base import Pictures
 from schemas.errors import SourceError
-from schemas.image import SelectedImage
+from schemas.image import ImageRef
 
 
-def read_checked(source: Source, selected: SelectedImage) -> bytes:
-    """Read an image's bytes and hold them against what screening saw.
+def read_checked(source: Pictures, ref: ImageRef, sha256: str) -> bytes:
+    """Read an image's bytes and hold them against what was seen of them before.
+
+    Args:
+        source: where they are read.
+        ref: where they lie there.
+        sha256: what they were, in hexadecimal.
 
     Raises:
         SourceError: the file is gone, or its bytes are others.
     """
-    data = source.read(selected.ref)
-    if hashlib.sha256(data).hexdigest() != selected.facts.sha256:
+    data = source.read(ref)
+    if hashlib.sha256(data).hexdigest() != sha256:
         raise SourceError(
-            f"{selected.ref.image_id}: the bytes at {selected.ref.container} changed since they were screened",
+            f"{ref.image_id}: the bytes at {ref.container} changed since they were screened",
             "restore the source, or start a new run directory",
         )
     return data

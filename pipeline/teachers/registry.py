@@ -49,8 +49,15 @@ def load_teachers() -> Mapping[str, TeacherSpec]:
     return read_teachers(resources.files(__package__).joinpath("teachers.yaml").read_bytes())
 
 
-def read_teachers(data: bytes) -> Mapping[str, TeacherSpec]:
+def read_teachers(
+    data: bytes, file: str = "teachers.yaml", grammars: Mapping[str, Grammar] = GRAMMARS
+) -> Mapping[str, TeacherSpec]:
     """Read a list of teacher entries from YAML.
+
+    Args:
+        data: the file's bytes.
+        file: its name, for messages.
+        grammars: those that an entry may name.
 
     Raises:
         ConfigError: it is no YAML, an entry does not follow :class:`~schemas.teacher.TeacherSpec`, a name stands
@@ -59,21 +66,21 @@ def read_teachers(data: bytes) -> Mapping[str, TeacherSpec]:
     try:
         entries = yaml.safe_load(data)
     except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"teachers.yaml is no YAML: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"{file} is no YAML: {' '.join(str(error).split())}") from error
     try:
         # JSON mode: YAML's lists become tuples, while types stay strict
         specs = _SPECS.validate_json(json.dumps(entries, default=str))
     except ValidationError as error:
         faults = (f"{'.'.join(map(str, fault['loc'])) or 'top'}: {fault['msg']}" for fault in error.errors())
-        raise ConfigError(f"teachers.yaml: {'; '.join(faults)}", "see docs/teachers.md") from error
+        raise ConfigError(f"{file}: {'; '.join(faults)}", "see docs/teachers.md") from error
     teachers: dict[str, TeacherSpec] = {}
     for spec in specs:
         if spec.name in teachers:
-            raise ConfigError(f"teachers.yaml: {spec.name} stands twice", "rename or remove one")
-        if spec.grammar not in GRAMMARS:
+            raise ConfigError(f"{file}: {spec.name} stands twice", "rename or remove one")
+        if spec.grammar not in grammars:
             raise ConfigError(
-                f"teachers.yaml: {spec.name} has the unknown grammar {spec.grammar!r}",
-                f"known are {', '.join(GRAMMARS)}",
+                f"{file}: {spec.name} has the unknown grammar {spec.grammar!r}",
+                f"known are {', '.join(grammars)}",
             )
         teachers[spec.name] = spec
     return MappingProxyType(teachers)

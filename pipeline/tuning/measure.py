@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from pipeline.generation import GenerationJob
+from pipeline.generation import AskedImage, GenerationJob
 from pipeline.generation.generate import ask_pending, start_engine
 from pipeline.generation.ledger import LedgerReader
 from pipeline.generation.supervise import SupervisedEngine
 from pipeline.generation.window import first_cause
 from pipeline.progress import Progress, Task
-from pipeline.tables import read_columns, read_rows, write_rows
+from pipeline.tables import read_columns
 from pipeline.tuning import rates
 from pipeline.tuning.plan import TuningPlan
 from pipeline.tuning.rates import Attempt
@@ -26,7 +26,6 @@ from pipeline.tuning.report import Failure, Point, Start
 from pipeline.tuning.settings import widen
 from schemas.completion import PairStatus
 from schemas.errors import EngineError
-from schemas.image import SelectedImage
 from schemas.report import GenerationReport
 
 WARM_UP_TOKENS = 16
@@ -57,7 +56,7 @@ def tune_teacher(plan: TuningPlan, job: GenerationJob) -> Iterator[Start | Point
 
 
 class _Bench:
-    """A plan at work: one engine at a time, and a folder for samples and ledgers."""
+    """A plan at work: one engine at a time, and a folder for ledgers."""
 
     def __init__(self, plan: TuningPlan, job: GenerationJob, folder: Path) -> None:
         self._plan = plan
@@ -95,13 +94,12 @@ class _Bench:
     async def _warm_up(self, engine: SupervisedEngine) -> None:
         sampling = self._job.setup.sampling.model_copy(update={"max_tokens": WARM_UP_TOKENS})
         setup = dataclasses.replace(self._job.setup, sampling=sampling)
-        generation = self._job.config.generation.model_copy(update={"max_attempts": 1})
-        config = self._job.config.model_copy(update={"generation": generation})
-        job = dataclasses.replace(self._job, setup=setup, config=config, selection=self._warm_up_sample)
+        settings = self._job.settings.model_copy(update={"max_attempts": 1})
+        job = dataclasses.replace(self._job, setup=setup, settings=settings, images=self._warm_up_sample)
         await self._ask(job, engine, self._plan.concurrencies[0], f"warm up {setup.name}")
 
     async def _measure_point(self, engine: SupervisedEngine, concurrency: int, limit: int | None) -> Point:
-        job = dataclasses.replace(self._job, selection=self._sample)
+        job = dataclasses.replace(self._job, images=self._sample)
         name = f"tune {job.setup.name}, {concurrency} at once"
         report, attempts = await self._ask(job, engine, concurrency, name)
         return _summarise(report, attempts, concurrency, limit)
@@ -112,9 +110,8 @@ class _Bench:
         """Run the stage on a job's images; its report, and what a new ledger holds of it."""
         self._ledgers += 1
         ledger = self._folder / f"ledger-{self._ledgers}"
-        generation = job.config.generation.model_copy(update={"max_concurrency": concurrency})
-        config = job.config.model_copy(update={"generation": generation})
-        job = dataclasses.replace(job, config=config, ledger=ledger, progress=_Named(job.progress, name))
+        settings = job.settings.model_copy(update={"max_concurrency": concurrency})
+        job = dataclasses.replace(job, settings=settings, ledger=ledger, progress=_Named(job.progress, name))
         images = sum(1 for _ in job.pending({}))
         try:
             report = await ask_pending(job, engine, {}, images)
@@ -122,11 +119,9 @@ class _Bench:
             raise first_cause(group) from group
         return report, list(_read_attempts(ledger))
 
-    def _take_head(self, count: int) -> Path:
-        """The first images of the selection as one of their own: the draw takes the classes in turns."""
-        path = self._folder / f"first-{count}.parquet"
-        write_rows(path, islice(read_rows(self._job.selection, SelectedImage), count), SelectedImage)
-        return path
+    def _take_head(self, count: int) -> tuple[AskedImage, ...]:
+        """The first images of the selection: the draw takes the classes in turns."""
+        return tuple(islice(self._job.images, count))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def plan_tuning(setup: TeacherSetup, ranges: Ranges, selected: int, kind: str | 
             made, or fewer images selected than the smallest concurrency needs.
     """
     engine = engine_of_kind(setup.config.engine, kind)
-    check_engine(engine, setup.spec, setup.sampling)
+    check_engine(engine, setup.spec, setup.grammar, setup.sampling)
     wanted = _ascending("--concurrency", ranges.concurrencies)
     images = ranges.images if ranges.images is not None else max(FEWEST_IMAGES, WINDOWS * wanted[-1])
     if images < 1:

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 import pytest
 from PIL import Image
 
-from pipeline.engines import create_engine
+from pipeline.engines import Engine, create_engine
 from pipeline.engines.base import EngineReply, EngineRequest
 from pipeline.teachers import GRAMMARS, load_teacher
 from schemas.completion import ThinkingAnswer
-from schemas.engines import CanaryConfig, VllmEngine
+from schemas.engines import CanaryConfig, EngineConfig, VllmEngine
 from tests.vllm.in_process import picture
 from tests.vllm.script import VARIABLE, Part, load_tokenizer, write_script
 
@@ -42,6 +42,12 @@ def vllm_settings(checkpoint: Path, **settings: Any) -> VllmEngine:
     return VllmEngine.model_validate({**fields, **settings})
 
 
+def start_engine(settings: EngineConfig, teacher: str) -> Engine:
+    """Start an engine for a teacher."""
+    spec = load_teacher(teacher)
+    return create_engine(settings, spec, GRAMMARS[spec.grammar])
+
+
 class Loop:
     """An engine and the loop it lives on."""
 
@@ -52,7 +58,7 @@ class Loop:
         self.engine: Any = self.run(self._start(settings))
 
     async def _start(self, settings: VllmEngine) -> Any:
-        return create_engine(settings, self.teacher)
+        return start_engine(settings, self.teacher.name)
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         return self._runner.run(work)

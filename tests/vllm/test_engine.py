@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import difflib
 import io
 from collections.abc import Iterator, Sequence
@@ -145,17 +146,19 @@ def test_the_same_seed_gives_the_same_text_alone_and_in_a_batch(loop: Loop) -> N
             assert max(together, key=lambda other: difflib.SequenceMatcher(None, alone, other).ratio()) == text
 
 
-def test_the_prompt_is_the_servers(loop: Loop) -> None:
+@pytest.mark.parametrize("system", [None, "Think first."])
+def test_the_prompt_is_the_servers(system: str | None, loop: Loop) -> None:
     from vllm.entrypoints.openai.chat_completion.protocol import (  # noqa: PLC0415 - no part of the core installation
         ChatCompletionRequest,
     )
 
-    request = loop.request(FREE)
+    request = dataclasses.replace(loop.request(FREE), system=system)
     data = io.BytesIO()
     request.image.save(data, "PNG")
     url = f"data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}"
     content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": request.prompt}]
-    body = {"messages": [{"role": "user", "content": content}], "max_tokens": 400}
+    told = [{"role": "system", "content": system}] if system else []
+    body = {"messages": [*told, {"role": "user", "content": content}], "max_tokens": 400}
     served = ChatCompletionRequest.model_validate(body)
     llm = loop.engine._llm
 
@@ -168,9 +171,10 @@ def test_the_prompt_is_the_servers(loop: Loop) -> None:
 
     theirs, ours = loop.run(render())
     assert ours["prompt_token_ids"] == theirs["prompt_token_ids"]
-    assert loop.ask(FREE, max_tokens=1).prompt_tokens == len(theirs["prompt_token_ids"])
+    assert loop.run(loop.engine.complete(request)).prompt_tokens == len(theirs["prompt_token_ids"])
     text = load_tokenizer(Path(llm.model_config.model)).decode(ours["prompt_token_ids"])
     assert request.prompt in text
+    assert ("Think first." in text) == (system is not None)
     assert text.endswith("<|assistant|>\n" if loop.teacher.name == GLM else "<|im_assistant|>assistant<|im_middle|>")
 
 

@@ -17,13 +17,11 @@ from typing import Any
 import psutil
 import pytest
 
-from pipeline.engines import create_engine
 from pipeline.engines.base import EngineReply
 from pipeline.generation.supervise import SupervisedEngine
-from pipeline.teachers import load_teacher
 from schemas.completion import PairStatus
 from schemas.errors import ConfigError, EngineDiedError, EngineError, ImageNetThinkError
-from tests.vllm.engines import GLM, KIMI, MAX_NUM_SEQS, Loop, running, vllm_settings
+from tests.vllm.engines import GLM, KIMI, MAX_NUM_SEQS, Loop, running, start_engine, vllm_settings
 from tests.vllm.script import Words
 
 pytestmark = pytest.mark.vllm
@@ -58,7 +56,7 @@ def test_a_killed_engine_is_started_again_and_no_request_is_lost(loop: Loop) -> 
     engines = [loop.engine]
 
     def start() -> Any:
-        return engines.pop() if engines else create_engine(loop.settings, loop.teacher)
+        return engines.pop() if engines else start_engine(loop.settings, loop.teacher.name)
 
     async def ask_all() -> tuple[list[EngineReply], SupervisedEngine]:
         supervised = SupervisedEngine(start, restarts=1)
@@ -156,7 +154,7 @@ def test_an_engine_that_does_not_start_says_why_in_one_line(
     prepare(checkpoint)
     before = multiprocessing.active_children()
     with pytest.raises(EngineError, match=message) as caught:
-        create_engine(vllm_settings(checkpoint, **fields), load_teacher(teacher))
+        start_engine(vllm_settings(checkpoint, **fields), teacher)
     assert str(caught.value).startswith(f"{teacher}: vLLM does not start: ")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 800
@@ -176,17 +174,17 @@ def test_an_interrupt_ends_a_start_at_once_and_leaves_no_process(tiny_glm: Path)
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
-        create_engine(vllm_settings(tiny_glm), load_teacher(GLM))
+        start_engine(vllm_settings(tiny_glm), GLM)
     assert multiprocessing.active_children() == before
     assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_an_engine_argument_that_does_not_exist_is_named(tiny_glm: Path) -> None:
     with pytest.raises(ConfigError, match="no engine argument 'no_such'"):
-        create_engine(vllm_settings(tiny_glm, engine_args={"no_such": 1}), load_teacher(GLM))
+        start_engine(vllm_settings(tiny_glm, engine_args={"no_such": 1}), GLM)
 
 
 def test_a_model_that_is_nowhere_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ImageNetThinkError, match="nobody/nothing: not in the local cache"):
-        create_engine(vllm_settings(Path("nobody/nothing")), load_teacher(GLM))
+        start_engine(vllm_settings(Path("nobody/nothing")), GLM)

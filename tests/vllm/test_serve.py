@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.engines import SourceFile, create_engine
+from pipeline.engines import SourceFile
 from pipeline.engines.base import Engine, EngineReply, EngineRequest
 from pipeline.progress import Silent
 from pipeline.publishing.verify import verify_dataset
@@ -27,7 +27,7 @@ from schemas.completion import FinishReason
 from schemas.engines import OpenAIEngine
 from schemas.errors import EngineError, EngineUnavailableError, RequestRefusedError
 from tests.collections import make_collection, synthetic_photograph
-from tests.vllm.engines import GLM, KIMI
+from tests.vllm.engines import GLM, KIMI, start_engine
 from tests.vllm.in_process import ask, load, picture
 from tests.vllm.script import Part, Words
 from tests.vllm.servers import CONTEXT, Serving
@@ -86,7 +86,7 @@ def run(served: tuple[str, Serving], question: Callable[[Engine], Awaitable[Answ
     teacher, serving = served
 
     async def work() -> Answer:
-        engine = create_engine(settings(serving, **changes), load_teacher(teacher))
+        engine = start_engine(settings(serving, **changes), teacher)
         try:
             return await question(engine)
         finally:
@@ -119,7 +119,7 @@ def test_the_server_says_exactly_what_runs_there(serving: tuple[str, Serving], t
 def test_a_server_with_a_key_tells_nothing_without_it(servers: dict[str, Serving]) -> None:
     config = OpenAIEngine(kind="openai", base_urls=(servers[GLM].url,), api_key_env="NO_SUCH_KEY")
     with pytest.raises(EngineError, match="set the environment variable NO_SUCH_KEY"):
-        create_engine(config, load_teacher(GLM))
+        start_engine(config, GLM)
     page = servers[GLM].url.replace("/v1", "/provenance")
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(page)

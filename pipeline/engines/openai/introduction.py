@@ -61,7 +61,7 @@ async def introduce(
     served, context = _choose_model(await inquiry.ask(f"{address.base}/models"), served_model, address)
     told = await inquiry.ask_if_there(f"{address.root}/provenance")
     version = await inquiry.ask_if_there(f"{address.root}/version") or {}
-    counted = [await inquiry.ask_if_there(f"{address.root}/tokenize", tokenize_body(served, each)) for each in think]
+    counted = [await inquiry.count(served, each) for each in think]
     return Introduction(
         address=address,
         served=served,
@@ -99,6 +99,12 @@ class _Inquiry:
 
     async def ask(self, url: str) -> dict[str, Any]:
         return self._read(await self._fetch(url))
+
+    async def count(self, served: str, marker: str) -> dict[str, Any] | None:
+        """The tokens of a marker. An empty one has none, and servers refuse to say so."""
+        if not marker:
+            return {"tokens": []}
+        return await self.ask_if_there(f"{self.address.root}/tokenize", tokenize_body(served, marker))
 
     async def ask_if_there(self, url: str, body: bytes | None = None) -> dict[str, Any] | None:
         """The answer, or ``None`` from servers that do not know the path; some answer any path with a page."""
@@ -144,6 +150,5 @@ def _read_provenance(content: dict[str, Any] | None) -> EngineInfo | None:
 
 
 def _read_markers(opening: dict[str, Any] | None, closing: dict[str, Any] | None) -> Markers | None:
-    ids = [each.get("tokens") if each else None for each in (opening, closing)]
-    first, last = (tuple(each) if isinstance(each, list) else () for each in ids)
-    return (first, last) if first and last else None
+    first, last = (each.get("tokens") if each else None for each in (opening, closing))
+    return (tuple(first), tuple(last)) if isinstance(first, list) and isinstance(last, list) and last else None

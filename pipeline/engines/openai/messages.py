@@ -32,9 +32,10 @@ def write_request(
         {"type": "image_url", "image_url": {"url": write_image(request, local_media=local_media)}},
         {"type": "text", "text": request.prompt},
     ]
+    told = [] if request.system is None else [{"role": "system", "content": request.system}]
     body: dict[str, Any] = {
         "model": served,
-        "messages": [{"role": "user", "content": content}],
+        "messages": [*told, {"role": "user", "content": content}],
         **standard_fields(request),
     }
     if context is not None:

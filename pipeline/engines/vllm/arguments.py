@@ -33,8 +33,7 @@ def engine_arguments(
         "mm_processor_kwargs": {**teacher.engine.mm_processor_kwargs, **config.mm_processor_kwargs} or None,
         "mm_processor_cache_gb": 0,
         "enable_prefix_caching": False,
-        # what thinking_token_budget counts between, and closes with
-        "reasoning_config": {"reasoning_start_str": grammar.think[0], "reasoning_end_str": grammar.think[1]},
+        "reasoning_config": _reasoning(grammar),
         "tensor_parallel_size": config.tensor_parallel_size,
         "data_parallel_size": config.data_parallel_size,
         "mm_encoder_tp_mode": "data" if config.tensor_parallel_size > 1 else None,
@@ -45,6 +44,12 @@ def engine_arguments(
         **config.engine_args,
     }
     return {name: value for name, value in arguments.items() if value is not None}
+
+
+def _reasoning(grammar: Grammar) -> JsonValue:
+    """What thinking_token_budget counts between, and closes with; nothing where nothing opens the thinking."""
+    opening, closing = grammar.think
+    return {"reasoning_start_str": opening, "reasoning_end_str": closing} if opening else None
 
 
 def command_line(arguments: Mapping[str, JsonValue]) -> list[str]:

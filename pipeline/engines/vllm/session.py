@@ -169,8 +169,9 @@ class Session:
             "role": "user",
             "content": [{"type": "image_pil", "image_pil": request.image}, {"type": "text", "text": request.prompt}],
         }
+        told = [] if request.system is None else [{"role": "system", "content": request.system}]
         _, (prompt,) = await self._llm.renderer.render_chat_async(
-            [[message]],
+            [[*told, message]],
             ChatParams(chat_template_kwargs={"add_generation_prompt": True, "continue_final_message": False}),
             # the template writes the special tokens
             TokenizeParams(max_total_tokens=self._llm.model_config.max_model_len, add_special_tokens=False),

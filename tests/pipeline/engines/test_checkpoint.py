@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.engines import check_engine
 from pipeline.engines.checkpoint import resolve_checkpoint
-from pipeline.teachers import load_teacher
+from pipeline.teachers import GRAMMARS, load_teacher
 from schemas.engines import VllmEngine
 from schemas.errors import ConfigError, EngineError
 
@@ -96,7 +96,7 @@ def test_a_name_that_no_hub_can_have_is_refused() -> None:
 @pytest.mark.parametrize("revision", [None, "main", COMMIT[:7], COMMIT.upper()])
 def test_remote_code_never_runs_from_a_revision_that_can_move(revision: str | None) -> None:
     with pytest.raises(ConfigError, match=r"runs Python code of its own.*40 hexadecimal digits"):
-        check_engine(configure(revision=revision), KIMI, KIMI.sampling)
+        check_engine(configure(revision=revision), KIMI, GRAMMARS[KIMI.grammar], KIMI.sampling)
 
 
 def test_only_a_teacher_that_needs_it_runs_remote_code(tmp_path: Path) -> None:
@@ -108,11 +108,13 @@ def test_only_a_teacher_that_needs_it_runs_remote_code(tmp_path: Path) -> None:
 
 def test_texts_that_fill_the_context_are_refused_before_anything_starts(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"max_tokens 8,192 leaves no room for picture and prompt in .* 8,192"):
-        check_engine(configure(folder).model_copy(update={"max_model_len": 8192}), GLM, GLM.sampling)
+        check_engine(
+            configure(folder).model_copy(update={"max_model_len": 8192}), GLM, GRAMMARS[GLM.grammar], GLM.sampling
+        )
 
 
 @pytest.mark.skipif(importlib.util.find_spec("vllm") is not None, reason="says what happens where vLLM is missing")
 def test_without_vllm_the_way_to_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     with pytest.raises(ConfigError, match=r"vLLM is not installed here; install imagenet-think\[gpu\]"):
-        check_engine(configure(), GLM, GLM.sampling)
+        check_engine(configure(), GLM, GRAMMARS[GLM.grammar], GLM.sampling)

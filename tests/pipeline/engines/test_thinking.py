@@ -30,6 +30,13 @@ def test_thinking_that_is_never_closed_goes_to_the_end(thinking: list[int]) -> N
     assert split_tokens([*OPENING, *thinking], OPENING, CLOSING) == (len(thinking), 0)
 
 
+@given(words, words)
+def test_where_nothing_opens_the_thinking_it_begins_with_the_text(thinking: list[int], rest: list[int]) -> None:
+    assert split_tokens([*thinking, *CLOSING, *rest], (), CLOSING) == (len(thinking), len(rest))
+    assert split_tokens(thinking, (), CLOSING) == (0, len(thinking))
+    assert is_forced([*thinking, *CLOSING], (), CLOSING, len(thinking))
+
+
 @given(words)
 def test_without_markers_nothing_is_thinking(text: list[int]) -> None:
     assert split_tokens(text, OPENING, CLOSING) == (0, len(text))

@@ -13,11 +13,9 @@ from pipeline.engines.base import Engine, EngineReply, EngineRequest
 from pipeline.generation.canaries import run_canaries
 from pipeline.generation.prepare import Prepared, prepare
 from pipeline.generation.questions import Questions
-from pipeline.tables import read_rows
 from schemas.completion import Rung
 from schemas.engines import CanaryConfig
 from schemas.errors import EngineDiedError, EngineError
-from schemas.image import SelectedImage
 from schemas.report import CanaryReport
 from tests.fakes.noted_progress import NotedProgress
 from tests.fakes.scripted_engine import ScriptedEngine
@@ -30,9 +28,7 @@ class Canaries:
     def __init__(self, selected: Path, script: dict[str, list[str]], images: int = 4) -> None:
         job = make_job(selected, Path("unused"), script=script)
         self.questions: Questions = job.questions
-        self.pictures: list[Prepared] = [
-            prepare(job.source, row) for row in islice(read_rows(job.selection, SelectedImage), images)
-        ]
+        self.pictures: list[Prepared] = [prepare(job.source, image) for image in islice(job.images, images)]
         self.progress = NotedProgress()
         self.engine = Listening(job.setup.start_engine())
 
@@ -67,8 +63,7 @@ class Listening:
 
 
 def rename(picture: Prepared, image_id: str) -> Prepared:
-    ref = picture.selected.ref.model_copy(update={"image_id": image_id})
-    return dataclasses.replace(picture, selected=picture.selected.model_copy(update={"ref": ref}))
+    return dataclasses.replace(picture, ref=picture.ref.model_copy(update={"image_id": image_id}))
 
 
 def test_a_sound_engine_passes(selected: Path) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from pipeline.generation import GenerationJob, set_up_teachers
+from pipeline.generation import GenerationJob, SelectedImages, set_up_teachers
 from pipeline.generation.ledger import LedgerReader
 from pipeline.progress import Progress, Silent
 from pipeline.selection import SELECTION_FILE
@@ -59,8 +59,9 @@ def make_job(
         setup = dataclasses.replace(setup, canaries=canaries)
     return GenerationJob(
         setup=setup,
-        config=config,
-        selection=selected / SELECTION_FILE,
+        seed=config.seed,
+        settings=config.generation,
+        images=SelectedImages(selected / SELECTION_FILE),
         ledger=ledger,
         source=open_source(config.source),
         taxonomy=load_taxonomy(),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.engines import create_engine
+from pipeline.teachers import GRAMMARS
 from schemas.errors import ConfigError, EngineError, EngineUnavailableError
 from tests.fakes.openai_server import GLM as GLM_MODEL
 from tests.fakes.openai_server import PROVENANCE, unused_url
@@ -230,7 +231,7 @@ def test_an_engine_can_be_started_within_a_running_event_loop(serve: Serve) -> N
     server = serve()
 
     async def work() -> str:
-        engine = create_engine(settings(server), GLM)
+        engine = create_engine(settings(server), GLM, GRAMMARS[GLM.grammar])
         await engine.close()
         return engine.info.model
 

@@ -71,6 +71,12 @@ def test_the_picture_comes_before_the_words_in_one_user_message() -> None:
     assert [part["type"] for part in message["content"]] == ["image_url", "text"]
 
 
+def test_a_message_of_the_system_comes_before_the_question() -> None:
+    told, question = body_of(request(system="Think first."))["messages"]
+    assert told == {"role": "system", "content": "Think first."}
+    assert question == body_of(request())["messages"][0]
+
+
 def test_the_source_s_own_bytes_are_sent_as_they_are() -> None:
     url = url_of(body_of(request(source=SourceFile(JPEG, None))))
     assert url.startswith("data:image/jpeg;base64,")

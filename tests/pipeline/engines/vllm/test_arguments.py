@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.engines.checkpoint import Checkpoint
 from pipeline.engines.vllm.arguments import command_line, engine_arguments, flatten_processor
-from pipeline.teachers import GRAMMARS, load_teacher, load_teachers
+from pipeline.teachers import GRAMMARS, MarkerGrammar, load_teacher, load_teachers
 from schemas.engines import VllmEngine
 
 HUB = Checkpoint("lab/model", "0" * 40, is_pinned=True, is_local=False, remote_code=False)
@@ -36,6 +36,12 @@ def test_the_thinking_budget_counts_between_the_teachers_own_markers() -> None:
         "reasoning_start_str": "◁think▷",
         "reasoning_end_str": "◁/think▷",
     }
+
+
+def test_thinking_that_nothing_opens_has_no_budget_to_count() -> None:
+    spec = load_teacher("glm-4.1v-9b-thinking")
+    boxed = MarkerGrammar(name="boxed", think=("", "\\boxed{"))
+    assert "reasoning_config" not in engine_arguments(VllmEngine(kind="vllm"), spec, boxed, HUB)
 
 
 def test_a_commit_is_handed_on_and_a_folder_has_none() -> None:
