@@ -54,7 +54,8 @@ class BenchmarkItem(Contract):
     image: Picture | None
     """``None`` in a benchmark without pictures, which can be scored with but not asked."""
     image_sha256: Sha256
-    """Of the JPEG that ``image`` holds, or would hold."""
+    """Of the photograph's file in its collection. ``image`` is that file, unless it had to be encoded anew as a JPEG or
+    turned upright."""
     width: int = Field(gt=0)
     height: int = Field(gt=0)
     prompt: str = Field(min_length=1)

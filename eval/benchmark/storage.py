@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 from pipeline.tables import TableWriter, damage_explained
 from schemas.benchmark import BENCHMARK_VERSION, BenchmarkItem, BenchmarkManifest
 from schemas.derived import arrow_schema
-from schemas.errors import DatasetError
+from schemas.errors import ConservationError, DatasetError
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -50,7 +51,10 @@ class Benchmark:
         return self.root / TFIDF_FILE
 
     def baseline_file(self, name: str) -> Path:
-        """Predictions of a baseline that ships with the benchmark: ``pixels`` or ``label-only``."""
+        """Predictions of a baseline that ships with the benchmark: ``pixels`` or ``label-only``.
+
+        There are none of ``pixels``, and so no floor, where the benchmark was built from a dataset without pictures.
+        """
         return self.root / BASELINES_DIRECTORY / f"{name}.jsonl"
 
     def items(self, *, pictures: bool = False) -> Iterator[BenchmarkItem]:
@@ -80,17 +84,27 @@ def data_paths(items: int) -> list[str]:
     return [f"data/{SPLIT}-{number:05}-of-{files:05}.parquet" for number in range(files)]
 
 
-def write_items(root: Path, items: Sequence[BenchmarkItem]) -> None:
-    """Write the items' Parquet files; each appears whole or not at all.
+def write_items(root: Path, items: Iterable[BenchmarkItem], count: int) -> None:
+    """Write the items' Parquet files, a few items in memory at a time; each file appears whole or not at all.
+
+    Args:
+        root: the benchmark's folder.
+        items: in the benchmark's order.
+        count: how many they are, which the files' names tell.
 
     Raises:
+        ConservationError: they are more or fewer.
         OSError: the disk is full.
     """
     schema = item_features().arrow_schema  # names the features, so that ``datasets`` finds pictures typed
-    for number, path in enumerate(data_paths(len(items))):
+    remaining, written = iter(items), 0
+    for path in data_paths(count):
         with TableWriter(root / path, BenchmarkItem, _ROW_GROUP, schema) as writer:
-            for item in items[number * ITEMS_PER_FILE : (number + 1) * ITEMS_PER_FILE]:
+            for item in islice(remaining, ITEMS_PER_FILE):
                 writer.add(item)
+            written += writer.rows
+    if written != count or next(remaining, None) is not None:
+        raise ConservationError(f"{root}: {count:,} items were to be written, and there were {written:,} or more")
 
 
 def read_items(path: Path, *, pictures: bool) -> Iterator[BenchmarkItem]:

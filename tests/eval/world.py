@@ -80,7 +80,7 @@ def make_item(number: int, *, picture: bool = True, texts: Sequence[tuple[str, s
 def write_benchmark(root: Path, items: Sequence[BenchmarkItem], *, engine: str = "vllm") -> Benchmark:
     """Lay a benchmark out as the builder does: items, word counts, baselines, manifest. No card, no leak report."""
     items = sorted(items, key=lambda item: item.key)
-    write_items(root, items)
+    write_items(root, items, len(items))
     tables = {
         field: fit_table(getattr(reference, field) for item in items for reference in item.references)
         for field in TEXT_FIELDS
