@@ -36,10 +36,12 @@ def test_a_group_runs_benchmarks_that_can_be_asked_for_by_name() -> None:
     assert PARTS.items() <= BENCHMARKS.items()
 
 
+@pytest.mark.slow
 def test_selection_is_compared_in_seconds_and_in_memory() -> None:
     assert [comparison.unit for comparison in measure("selecting")] == ["rows/s", "MB"] * 2
 
 
+@pytest.mark.slow
 def test_memory_is_compared_stage_by_stage() -> None:
     stages = [comparison.what.split(", ")[1] for comparison in measure("memory")]
     assert stages == ["index", "select", "generate", "pack", "verify"]

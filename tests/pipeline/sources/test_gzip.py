@@ -412,6 +412,7 @@ def _scan_slowly(path: Path, keep: Path, start: int, seek_index: bool, send: Cal
         send(batch)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source_module, "BATCH_ENTRIES", 200)
 
