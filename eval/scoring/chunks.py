@@ -18,6 +18,7 @@ from eval.scoring.predictions import Prediction, take_prediction
 from eval.scoring.suite import Suite, open_suite
 from eval.statistics.exact import Millionths, to_millionths
 from schemas.benchmark import TEXT_FIELDS, BenchmarkItem, TextField
+from schemas.errors import ConfigError
 
 GIVEN, MISSING = "given", "missing"
 """Statuses of predictions that no parser read: those that came apart already, and those that did not come."""
@@ -102,6 +103,8 @@ def _open_embeddings(bertscore: str | None, sbert: str | None) -> list[Similarit
         embeddings.append(open_bertscore(choice.model, revision=choice.revision, layer=choice.layer))
     if sbert:
         choice = parse_model(sbert)
+        if choice.layer is not None:
+            raise ConfigError(f"--sbert {sbert}: Sentence-BERT has no choice of layers", "leave #LAYER out")
         embeddings.append(open_sbert(choice.model, revision=choice.revision))
     return embeddings
 
