@@ -8,7 +8,8 @@ from pathlib import Path
 
 from eval.benchmark.card import CARD_FILE
 from eval.benchmark.storage import BASELINES_DIRECTORY, LEAKS_FILE, MANIFEST_FILE, TFIDF_FILE, open_benchmark
-from pipeline.files import TEMPORARY_SUFFIX, held, sync_directory
+from pipeline.files import TEMPORARY_SUFFIX, sync_directory
+from pipeline.outputs import occupied
 from schemas.errors import ConfigError, DatasetError
 
 MARK = ".building"
@@ -51,19 +52,10 @@ def cleared(out: Path) -> Iterator[None]:
     Raises:
         ConfigError: another process is at work in it, or it cannot be made.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise ConfigError(f"{out}: lies below a file", "name another folder as --out") from error
-    mark = out / MARK
-    with held(mark, lambda holder: _refuse(out, holder)):
+    with occupied(out, MARK):
         _clear(out)
         yield
-        mark.unlink()
-
-
-def _refuse(out: Path, holder: str) -> ConfigError:
-    return ConfigError(f"{out}: process {holder} is at work in it", "wait for it, or name another --out")
+        (out / MARK).unlink()
 
 
 def _clear(out: Path) -> None:

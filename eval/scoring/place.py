@@ -6,8 +6,9 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.files import TEMPORARY_SUFFIX, held, sync_directory
+from pipeline.files import TEMPORARY_SUFFIX, sync_directory
 from pipeline.lines import printable
+from pipeline.outputs import occupied
 from schemas.errors import ConfigError
 
 ITEMS_FILE, SUMMARY_FILE = "items.parquet", "summary.json"
@@ -42,19 +43,10 @@ def cleared(out: Path) -> Iterator[None]:
     Raises:
         ConfigError: another process is at work in it, or it cannot be made.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise ConfigError(f"{out}: lies below a file", "name another folder as --out") from error
-    mark = out / _MARK
-    with held(mark, lambda holder: _refuse(out, holder)):
+    with occupied(out, _MARK):
         (out / SUMMARY_FILE).unlink(missing_ok=True)  # it says that the others are whole
         sync_directory(out)
         for path in (*(out / name for name in _OURS), *out.glob(f".*{TEMPORARY_SUFFIX}")):
             path.unlink(missing_ok=True)
         yield
-        mark.unlink()
-
-
-def _refuse(out: Path, holder: str) -> ConfigError:
-    return ConfigError(f"{out}: process {holder} is at work in it", "wait for it, or name another --out")
+        (out / _MARK).unlink()

@@ -9,7 +9,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pipeline.exporting.receipts import Identity
-from pipeline.files import held, write_atomic
+from pipeline.files import write_atomic
+from pipeline.outputs import occupied
 from schemas.errors import ConfigError
 
 WORK_DIRECTORY = ".export"
@@ -26,17 +27,9 @@ def claimed(out: Path, identity: Identity) -> Iterator[None]:
     work = out / WORK_DIRECTORY
     if out.exists() and not work.is_dir() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out}: is there already and is no export", "name a new folder as --out")
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-    except NotADirectoryError as error:
-        raise ConfigError(f"{out}: lies below a file", "name another folder as --out") from error
-    with held(work / "lock", lambda holder: _refuse(out, holder)):
+    with occupied(out, f"{WORK_DIRECTORY}/lock"):
         _check_identity(out, work / "identity.json", identity)
         yield
-
-
-def _refuse(out: Path, holder: str) -> ConfigError:
-    return ConfigError(f"{out}: process {holder} is at work in it", "wait for it, or name another --out")
 
 
 def _check_identity(out: Path, mark: Path, identity: Identity) -> None:
