@@ -1,4 +1,4 @@
-"""What is held out, and that nothing of it leaks."""
+"""What is held out does not leak; and what a model makes of it: the benchmark, metrics, scores, comparisons."""
 
 from eval.holdout import Leak, check_holdout, find_leaks
 
