@@ -17,8 +17,6 @@ from tests.eval.world import make_benchmark
 
 pytestmark = pytest.mark.evaluation
 
-inspect_ai = pytest.importorskip("inspect_ai", reason="`make evaluation` installs it and runs these tests")
-
 
 class Words:
     """Counts for the mock model, whose own encoding would be fetched from the network."""
@@ -52,9 +50,10 @@ def say(texts: dict[str, Any], items: list[BenchmarkItem]) -> Callable[..., Any]
 
 
 def evaluate(task: Path, outputs: Callable[..., Any], logs: Path, **arguments: object) -> Any:
-    from inspect_ai.model import get_model  # noqa: PLC0415 - not in the core installation
+    from inspect_ai import eval as run  # noqa: PLC0415 - not in the core installation
+    from inspect_ai.model import get_model  # noqa: PLC0415 - the same
 
-    (log,) = inspect_ai.eval(
+    (log,) = run(
         f"{task}@imagenet_think",
         model=get_model("mockllm/model", custom_outputs=outputs),
         log_dir=str(logs),

@@ -15,8 +15,6 @@ from tests.eval.world import make_benchmark
 
 pytestmark = pytest.mark.evaluation
 
-tasks = pytest.importorskip("lmms_eval.tasks", reason="lmms-eval is not installed")
-
 
 @pytest.fixture
 def benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Benchmark:
@@ -26,13 +24,17 @@ def benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Benchmark:
 
 @pytest.fixture
 def manager(benchmark: Benchmark, tmp_path: Path) -> Any:
+    from lmms_eval.tasks import TaskManager  # noqa: PLC0415 - not in the core installation
+
     adapt(benchmark.root, "lmms-eval", tmp_path / "task")
-    return tasks.TaskManager(include_path=str(tmp_path / "task"), include_defaults=False)
+    return TaskManager(include_path=str(tmp_path / "task"), include_defaults=False)
 
 
 @pytest.fixture
 def task(manager: Any) -> Any:
-    return tasks.get_task_dict(["imagenet_think"], manager)["imagenet_think"]
+    from lmms_eval.tasks import get_task_dict  # noqa: PLC0415 - not in the core installation
+
+    return get_task_dict(["imagenet_think"], manager)["imagenet_think"]
 
 
 def test_its_task_manager_finds_and_loads_the_task(manager: Any, task: Any, benchmark: Benchmark) -> None:
