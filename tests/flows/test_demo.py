@@ -15,6 +15,8 @@ from schemas.derived import record_features
 from schemas.rejection import RejectReason
 from tests.flows.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory, imagenet_think: Run) -> tuple[Path, str]:
@@ -75,7 +77,6 @@ def test_the_card_says_that_no_model_wrote_the_texts(demo: tuple[Path, str]) -> 
     assert "Not written by a model" in (demo[0] / "dataset" / "README.md").read_text()
 
 
-@pytest.mark.slow
 def test_another_folder_gives_the_same_bytes(demo: tuple[Path, str], tmp_path: Path, imagenet_think: Run) -> None:
     again = imagenet_think("demo", "--out", tmp_path / "again", "--quiet")
     assert again.returncode == 0, again.stderr

@@ -119,7 +119,7 @@ def test_the_server_gets_the_flags_and_the_revision(serve: Callable[..., Serving
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("behaviour", ["well", "never"])
+@pytest.mark.parametrize("behaviour", ["well", pytest.param("never", marks=pytest.mark.slow)])
 def test_a_signal_ends_it_and_the_server_whether_it_is_ready_or_not(
     number: int, code: int, behaviour: str, serve: Callable[..., Serving]
 ) -> None:

@@ -28,6 +28,8 @@ from schemas.manifest import DatasetManifest, SelectionManifest
 from tests.collections import ALL_FAULTS, Collection, Form
 from tests.fakes.hub import serve_hub
 
+pytestmark = pytest.mark.slow
+
 CLASSES = ("n01440764", "n02123045", "n07920052", "n04099429")
 COLLECTION = Collection(CLASSES, per_class=6, faults=ALL_FAULTS)
 TARGET = 28

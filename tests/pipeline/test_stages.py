@@ -210,7 +210,9 @@ def test_what_went_in_came_out_or_is_in_the_list_of_rejections(tmp_path: Path) -
     assert lost > 0, "the script refuses some images"
 
 
-@pytest.mark.parametrize("writes", [1, 5, 9, 13, 17, 25, 40])
+@pytest.mark.parametrize(
+    "writes", [1, 9, 25, *(pytest.param(writes, marks=pytest.mark.slow) for writes in (5, 13, 17, 40))]
+)
 def test_a_full_disk_is_an_error_and_the_next_start_goes_on(
     writes: int, tmp_path: Path, undisturbed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

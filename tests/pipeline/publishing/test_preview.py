@@ -91,6 +91,7 @@ def test_the_preview_loads_by_its_name_and_the_whole_without(
         assert {split: len(rows) for split, rows in whole.items()} == {"train": 990, "benchmark": 10}
 
 
+@pytest.mark.slow
 def test_neither_workers_nor_a_second_run_change_a_byte(large: World, tmp_path: Path) -> None:
     world = make_world(tmp_path, train=WORTH_A_PREVIEW - 10, benchmark=10)
     world.images_per_shard, world.workers = 600, 2

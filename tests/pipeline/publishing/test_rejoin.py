@@ -168,6 +168,7 @@ class TestOtherFilesOfTheSamePictures:
         theirs = {shard.path: shard.sha256 for shard in open_dataset(annotated.packed).shards()}
         assert {path for path in ours if ours[path] != theirs[path]} == {annotated.dataset.shards()[0].path}
 
+    @pytest.mark.slow
     def test_give_the_same_bytes_on_any_number_of_workers(
         self, annotated: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
