@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
 
 from tests.evaluation.models import make_bert, make_roberta, make_sentence_transformer
+from tests.extras import skip_without
 
 PACKAGES = ("torch", "sentence_transformers", "bert_score", "torchmetrics", "inspect_ai", "lmms_eval")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        skip = pytest.mark.skip(
-            reason=f"{missing[0]} is not installed; `make evaluation` installs it and runs these tests"
-        )
-        for item in items:
-            if item.get_closest_marker("evaluation"):
-                item.add_marker(skip)
+    skip_without(PACKAGES, "evaluation", items)
 
 
 @pytest.fixture(scope="session")

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
 
 from pipeline.engines.vllm.tiny import build_tiny
+from tests.extras import skip_without
 from tests.pipeline.packing.world import World, make_world
 
 TRAINERS = ("torch", "timm", "trl")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    missing = [name for name in TRAINERS if importlib.util.find_spec(name) is None]
-    if missing:
-        skip = pytest.mark.skip(
-            reason=f"{missing[0]} is not installed; `make trainers` installs it and runs these tests"
-        )
-        for item in items:
-            if item.get_closest_marker("trainers"):
-                item.add_marker(skip)
+    skip_without(TRAINERS, "trainers", items)
 
 
 @pytest.fixture(scope="session")

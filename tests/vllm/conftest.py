@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
 
 from pipeline.engines.vllm.tiny import build_tiny
+from tests.extras import skip_without
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if importlib.util.find_spec("vllm") is None:
-        skip = pytest.mark.skip(reason="vLLM is not installed; `make vllm` installs it and runs these tests")
-        for item in items:
-            if item.get_closest_marker("vllm"):
-                item.add_marker(skip)
+    skip_without(["vllm"], "vllm", items)
 
 
 @pytest.fixture(scope="session")
