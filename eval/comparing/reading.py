@@ -114,7 +114,10 @@ def _read_columns(path: Path, names: Sequence[str]) -> pa.Table:
             held = file.schema_arrow.get_field_index(name)
             if held < 0 or file.schema_arrow.field(held).type != wanted:
                 raise DatasetError(f"{path}: is damaged, it has no column {printable(name)} of {wanted}", _AGAIN)
-        return file.read(list(names))
+        table = file.read(list(names))
+    if any(table.column(name).null_count for name in _FACTS):
+        raise DatasetError(f"{path}: is damaged, not every item has its {' and '.join(_FACTS)}", _AGAIN)
+    return table
 
 
 def _to_values(path: Path, table: pa.Table, name: str) -> Millionths:

@@ -44,7 +44,8 @@ def warn(comparison: Comparison) -> list[str]:
         )
     missing = [entry.model for entry in comparison.entries if entry.missing]
     if missing:
-        warnings.append(f"Without a prediction for every item, which count as zero: {reveal(', '.join(missing))}.")
+        zero = "zero, the best that there is by this measure" if comparison.lowest_first else "zero"
+        warnings.append(f"Without a prediction for every item, which count as {zero}: {reveal(', '.join(missing))}.")
     return warnings
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from eval.comparing.tables import explain, introduce, tabulate, warn
+from eval.scoring.place import SUMMARY_FILE
 from pipeline.files import write_atomic
 from pipeline.markdown import escape_markdown, write_table
 from schemas.base import canonical_json
@@ -18,7 +18,7 @@ MARKDOWN_FILE = "leaderboard.md"
 _OTHER = "name another folder as --out"
 
 
-def check_place(out: Path, directories: Sequence[Path]) -> None:
+def check_place(out: Path) -> None:
     """See that a comparison can be written to a folder, without touching it.
 
     Raises:
@@ -26,7 +26,7 @@ def check_place(out: Path, directories: Sequence[Path]) -> None:
     """
     if out.exists() and not out.is_dir():
         raise ConfigError(f"{out}: is no folder", _OTHER)
-    if out.resolve() in {directory.resolve() for directory in directories}:
+    if (out / SUMMARY_FILE).exists():
         raise ConfigError(f"{out}: holds the scores of a model", _OTHER)
 
 

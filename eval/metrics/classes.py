@@ -20,6 +20,14 @@ GENERAL_SHARE = 0.25
 entity, object, whole, living thing, organism and artifact; the next in size, instrumentality, animal and plant, hold
 less and do tell something."""
 
+NO_NAMES = frozenset({"a", "have", "or"})
+"""Lemmas that begin with these words are not looked for: the letter case is lost, and nearly every text would name an
+"OR" (operating room) and a vitamin "A", and "a bomb" an "A-bomb"."""
+
+LINKS = frozenset({"and", "by", "in", "on", "s", "to"})
+"""A longer name that begins or ends with these hides no shorter one: "a roll on a plate" tells of a roll, not of a
+"roll-on", and "a man's hat" of a man, not of "men's"."""
+
 _TABLES_KEPT = 128
 """Items come class by class, so that few tables are in use at a time; each takes some tens of kilobytes."""
 
@@ -146,7 +154,7 @@ def _find_general(taxonomy: Taxonomy, children: Mapping[str, Iterable[str]]) -> 
 
 
 def _phrases_of(synset: Synset) -> set[Phrase]:
-    return set(filter(None, map(to_phrase, synset.lemmas)))
+    return {phrase for phrase in map(to_phrase, synset.lemmas) if phrase and phrase[0] not in NO_NAMES}
 
 
 def _names_of(taxonomy: Taxonomy) -> dict[Phrase, list[str]]:
@@ -159,10 +167,10 @@ def _names_of(taxonomy: Taxonomy) -> dict[Phrase, list[str]]:
 
 
 def _longer_names(names: Iterable[Phrase]) -> dict[Phrase, list[Phrase]]:
-    """Of every name, those that hold it and more."""
+    """Of every name, those that hold it and more, and hide it in a text."""
     known = frozenset(names)
     longer: defaultdict[Phrase, list[Phrase]] = defaultdict(list)
-    for name in sorted(known):
+    for name in sorted(name for name in known if LINKS.isdisjoint((name[0], name[-1]))):
         for part in set(parts(name)) & known:
             longer[part].append(name)
     return dict(longer)

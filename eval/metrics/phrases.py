@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -17,42 +19,42 @@ Phrase = tuple[str, ...]
 
 IRREGULAR: Mapping[str, str] = MappingProxyType(
     {
-        "men": "man",
-        "children": "child",
-        "feet": "foot",
-        "teeth": "tooth",
-        "geese": "goose",
-        "mice": "mouse",
-        "oxen": "ox",
         "calves": "calf",
+        "children": "child",
+        "dwarves": "dwarf",
+        "feet": "foot",
+        "geese": "goose",
         "halves": "half",
         "hooves": "hoof",
         "knives": "knife",
         "leaves": "leaf",
         "loaves": "loaf",
+        "mice": "mouse",
+        "oxen": "ox",
+        "people": "person",
         "scarves": "scarf",
+        "sheaves": "sheaf",
         "shelves": "shelf",
+        "teeth": "tooth",
+        "thieves": "thief",
+        "wives": "wife",
         "wolves": "wolf",
         "cacti": "cactus",
         "fungi": "fungus",
-        # no plurals, though they look it, or plurals that do not look it
-        "atlas": "atlas",
-        "canvas": "canvas",
-        "does": "does",
-        "lens": "lens",
-        "emus": "emu",
-        "gnus": "gnu",
-        "kiwis": "kiwi",
-        "menus": "menu",
-        "skis": "ski",
-        "taxis": "taxi",
     }
 )
-"""Singulars of plurals that no rule below reaches. "Does" is nearly always the verb, and no female deer."""
+"""Singulars of plurals that no rule below reaches, alone or at the end of a word: "bookshelves", "dormice"."""
 
+_ALONE: Mapping[str, str] = MappingProxyType({"men": "man", "lice": "louse"})
+"""The same, of words that end others: "slice" is no louse."""
+
+UNCHANGED = frozenset({"atlas", "canvas", "does", "lens", "rhinoceros"})
+"""No plurals, though they look it. "Does" is nearly always the verb, and no female deer."""
+
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_IRREGULAR_END = re.compile(f"(?:{'|'.join(IRREGULAR)})$")
 _SHORTEST = 4
 """Letters of the shortest word that is changed: "gas", "bus" and "his" are no plurals."""
-_SINGULAR_IN_S = ("ss", "us", "is")
 _SIBILANTS_AND_E = ("se", "xe", "ze", "che", "she")
 
 
@@ -61,11 +63,15 @@ def singular(word: str) -> str:
     """One form for the singular and the plural of an English noun; not always a word, but the same for both.
 
     A plural in "-es" does not tell whether its singular ends in "e" ("horses", "boxes"), nor one in "-ies" whether in
-    "y" ("collies", "berries"). The singular is therefore put into the same form: "horse" and "horses" are both "hors".
+    "y" ("collies", "berries"), nor one in "-us" or "-is" whether it is one ("emus", "cactus"). The singular is
+    therefore put into the same form: "horse" and "horses" are both "hors", "cactus" and "cactuses" both "cactu".
     """
-    if word in IRREGULAR or len(word) < _SHORTEST:
-        return IRREGULAR.get(word, word)
-    if word.endswith("s") and not word.endswith(_SINGULAR_IN_S):
+    word = _ALONE.get(word, word)
+    if len(word) < _SHORTEST or word in UNCHANGED:
+        return word
+    if end := _IRREGULAR_END.search(word):
+        word = word[: end.start()] + IRREGULAR[end[0]]
+    elif word.endswith("s") and not word.endswith("ss"):
         word = word[:-1]
     if len(word) < _SHORTEST:
         return word
@@ -74,12 +80,14 @@ def singular(word: str) -> str:
     if word.endswith("ie"):
         return f"{word[:-2]}y"
     if word.endswith(_SIBILANTS_AND_E) or (word.endswith("oe") and len(word) > _SHORTEST):
-        return word[:-1]
-    return word
+        word = word[:-1]
+    return word[:-1] if len(word) >= _SHORTEST and word.endswith(("us", "is")) else word
 
 
 def to_phrase(text: str) -> Phrase:
-    """The words of a name or a text, each in the singular."""
+    """The words of a name or a text, each in the singular and without accents, which WordNet writes nowhere."""
+    if not text.isascii():
+        text = _ACCENTS.sub("", unicodedata.normalize("NFD", text))
     return tuple(map(singular, tokenize(text)))
 
 

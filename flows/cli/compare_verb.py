@@ -36,7 +36,7 @@ def compare(
 
     with interruptible():
         if out is not None:
-            check_place(out, scores)
+            check_place(out)
         comparison = measure(scores, by, make_progress(quiet=quiet))
     written = [] if out is None else write_comparison(comparison, out)
     if as_json:

@@ -54,6 +54,7 @@ def test_it_writes_markdown_and_json(
         (["a", "--by", "answer_rouge"], "did you mean", 2),
         (["a", "nowhere"], "nowhere: is no folder", 1),
         (["a", "b", "--out", "b"], "b: holds the scores of a model", 2),
+        (["a", "b", "--out", "better"], "better: holds the scores of a model", 2),
         (["a", "--out", "a/summary.json"], "is no folder", 2),
         (["a", "--out", "a/summary.json/deeper"], "cannot be written", 2),
     ],

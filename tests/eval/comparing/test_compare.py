@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -118,6 +119,14 @@ def test_missing_predictions_and_measured_references_are_said(tmp_path: Path) ->
     assert "written by no model" in said
 
 
+def test_it_is_said_where_missing_predictions_are_an_advantage(tmp_path: Path) -> None:
+    found = run(
+        write_scores(tmp_path / "half", 0.4, missing=45), write_scores(tmp_path / "a", 0.4), by="found_then_lost"
+    )
+    assert found.entries[0].model == "half"
+    assert "count as zero, the best that there is by this measure: half." in render_markdown(found).decode()
+
+
 def test_a_name_cannot_break_the_table(tmp_path: Path) -> None:
     said = render_markdown(run(write_scores(tmp_path / "a", 0.4, model="<b>|x\x1b[31m"))).decode()
     assert r"\<b\>\|x\\x1b\[31m" in said
@@ -177,6 +186,12 @@ def put_nan(path: Path) -> None:
     pq.write_table(table.set_column(place, "answer_rougeL", [[float("nan")] * ITEMS]), path)
 
 
+def drop_class(path: Path) -> None:
+    table = pq.read_table(path)
+    classes = pa.array([None, *table.column("wnid").to_pylist()[1:]], pa.string())
+    pq.write_table(table.set_column(table.column_names.index("wnid"), "wnid", classes), path)
+
+
 def put_older(path: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"scores_version": "0\x1b"}))
 
@@ -189,6 +204,7 @@ def put_older(path: Path) -> None:
         (ITEMS_FILE, drop_column, "it has no column answer_rougeL of double"),
         (ITEMS_FILE, drop_row, "are not of the same scoring"),
         (ITEMS_FILE, put_nan, "not every answer_rougeL is a number"),
+        (ITEMS_FILE, drop_class, "not every item has its key and wnid"),
         (SUMMARY_FILE, Path.unlink, "holds no finished scores"),
         (SUMMARY_FILE, truncate, "is damaged, or of another version"),
         (SUMMARY_FILE, put_older, r"is of version 0\x1b; this reads 1"),

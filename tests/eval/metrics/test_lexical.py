@@ -100,7 +100,7 @@ def test_a_text_is_exactly_like_itself(text: str) -> None:
     assert set(liken(text, text).values()) == {1.0}
 
 
-@pytest.mark.parametrize("one", ["", " \n", "?!", "🐕"])
+@pytest.mark.parametrize("one", ["", " \n", "?!", "🐕", "❤\ufe0f"])
 @pytest.mark.parametrize("other", ["", "a dog", "狗"])
 def test_a_text_without_words_is_like_no_text_not_even_itself(one: str, other: str) -> None:
     assert set(liken(one, other).values()) == {0.0}

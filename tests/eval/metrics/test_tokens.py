@@ -39,6 +39,10 @@ def test_words_are_the_same_in_any_case_of_ascii_and_never_empty(text: str) -> N
         ("개가 달린다", ["개가", "달린다"]),
         ("3 dogs狗2", ["3", "dogs", "狗", "2"]),
         ("🐕 dog", ["dog"]),
+        ("❤\ufe0f", []),
+        ("1\ufe0f\u20e3 dog ✔\ufe0f", ["1", "dog"]),
+        ("葛\U000e0100", ["葛"]),
+        ("\u0301 a", ["a"]),
     ],
 )
 def test_every_script_has_words(text: str, words: list[str]) -> None:
