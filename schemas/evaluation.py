@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from schemas.base import Contract, Sha256
+from schemas.config import Name
 from schemas.engines import EngineConfig
 from schemas.teacher import Sampling, TeacherSpec
 
@@ -16,6 +21,8 @@ class ModelEntry(TeacherSpec):
     ``grammar`` is a family of ``eval.scoring.families``.
     """
 
+    name: Annotated[Name, Field(max_length=100)]
+    """A folder of the ledger is called by it."""
     runs_on: EngineConfig | None = None
     """What runs it when the command line does not say; vLLM in this process when left out."""
 

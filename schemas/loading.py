@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.class_files import read_class_file
-from schemas.config import HUB_SCHEME, BuildConfig, SelectionConfig, SourceConfig, SourceForm, TeacherConfig
+from schemas.config import HUB_SCHEME, BuildConfig, SelectionConfig, SourceConfig, SourceForm
 from schemas.engines import EngineConfig
 from schemas.errors import ConfigError
 from schemas.yaml_files import KeyPath, format_key_path, parse_yaml, show
@@ -34,7 +34,8 @@ def load_config(path: Path) -> BuildConfig:
     config = parse_config(text, str(path))
     source = _anchor_source(config.source, path)
     teachers = tuple(
-        _anchor(teacher, path, f"teachers[{number}].engine.model") for number, teacher in enumerate(config.teachers)
+        teacher.model_copy(update={"engine": anchor_engine(teacher.engine, path, f"teachers[{number}].engine")})
+        for number, teacher in enumerate(config.teachers)
     )
     selection = _read_classes(config.selection, path)
     return config.model_copy(update={"source": source, "selection": selection, "teachers": teachers})
@@ -77,6 +78,26 @@ def name_source(place: str, form: str | None) -> SourceConfig:
     return _override({}, place, form)
 
 
+def anchor_engine(engine: EngineConfig, file: Path, key: str) -> EngineConfig:
+    """An engine whose checkpoint, where it is a path, is taken from the folder of the file that names it.
+
+    Args:
+        engine: as read from the file.
+        file: the file.
+        key: where the engine stands in it, for messages.
+
+    Raises:
+        ConfigError: the path can be none.
+    """
+    model = getattr(engine, "model", None)
+    return engine if model is None else engine.model_copy(update={"model": anchor_model(model, file, f"{key}.model")})
+
+
+def anchor_model(model: str, file: Path, key: str) -> str:
+    """The same of a checkpoint alone; a name on the hub begins with neither a dot nor a tilde."""
+    return str(_locate(model, file, key)) if model.startswith(("./", "../", "~")) else model
+
+
 def _override(source: dict[str, Any], place: str | None, form: str | None) -> SourceConfig:
     if form is not None:
         forms = ["auto", *get_args(SourceForm)]
@@ -100,15 +121,6 @@ def _anchor_source(source: SourceConfig, file: Path) -> SourceConfig:
     if source.index_cache is not None:
         update["index_cache"] = _locate(str(source.index_cache), file, "source.index_cache")
     return source.model_copy(update=update)
-
-
-def _anchor(teacher: TeacherConfig, file: Path, key: str) -> TeacherConfig:
-    """Take a checkpoint's path from the file's folder; a name on the hub begins with neither a dot nor a tilde."""
-    model = getattr(teacher.engine, "model", None)
-    if model is None or not model.startswith(("./", "../", "~")):
-        return teacher
-    engine = teacher.engine.model_copy(update={"model": str(_locate(model, file, key))})
-    return teacher.model_copy(update={"engine": engine})
 
 
 def _read_classes(selection: SelectionConfig, file: Path) -> SelectionConfig:

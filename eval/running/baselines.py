@@ -41,7 +41,7 @@ def score_baselines(benchmark: Benchmark, out: Path, workers: int, progress: Pro
         progress: hears how far the work is, and is warned of baselines that there cannot be.
 
     Raises:
-        ConfigError: ``out`` holds something else.
+        ConfigError: ``out`` is no folder, or a folder in it that is needed holds something else.
         DatasetError: the benchmark is damaged, or a teacher has no name that a folder can have.
     """
     if out.exists() and not out.is_dir():

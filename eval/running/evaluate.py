@@ -12,7 +12,9 @@ from eval.running.folder import EvaluationFolder, check_folder, claimed
 from eval.running.models import choose_engine, load_model
 from eval.running.pictures import BenchmarkPictures, survey
 from eval.running.predictions import Written, write_predictions
-from eval.scoring import FAMILIES, ScoreOptions, score
+from eval.scoring import FAMILIES, ScoreOptions, open_suite, score
+from eval.scoring.place import check_place
+from eval.scoring.suite import check_file
 from pipeline.files import write_atomic
 from pipeline.generation import AskedImage, GenerationJob, TeacherSetup, generate_pairs, read_results
 from pipeline.generation.setup import NO_CANARIES
@@ -33,7 +35,6 @@ SEED = 0
 
 ATTEMPTS = 1
 """Each item is asked once. Asking again until a text has the right form would flatter a model's obedience to it."""
-
 
 PART_ROWS = 100
 """Answers that a kill can cost at most, with those in flight: a benchmark is small, and its answers are long."""
@@ -85,7 +86,7 @@ class Evaluation:
     @property
     def excluded(self) -> tuple[str, ...]:
         """References that do not count: the model's own, where it is one of the teachers."""
-        return tuple(teacher for teacher in self.benchmark.manifest.teachers if teacher == self.setup.name)
+        return _find_own(self.benchmark, self.setup)
 
     def job(self, progress: Progress) -> GenerationJob:
         """The generation stage's part of it."""
@@ -113,15 +114,25 @@ def plan_evaluation(benchmark: Benchmark, out: Path, options: EvaluationOptions,
     """Meet at once what would stop an evaluation later. Writes nothing, and asks no server.
 
     Raises:
-        ConfigError: an unknown model, engine or option, or an engine that cannot be made.
-        DatasetError: the benchmark holds no photographs, or is damaged.
+        ConfigError: an unknown model, engine or option, an engine that cannot be made, a model that wrote all the
+            references itself, or other files where the scores go.
+        DatasetError: the benchmark holds no photographs, is damaged, or is scored by another version.
         RunDirectoryError: ``out`` belongs to another evaluation, or holds other files.
     """
     if options.limit is not None and options.limit < 1:
         raise ConfigError(f"--limit {options.limit}: at least one item is needed")
     setup = _set_up(benchmark, options)
     setup.check_engine()
+    if _find_own(benchmark, setup) == benchmark.manifest.teachers:
+        raise ConfigError(
+            f"{setup.name}: wrote all references of {benchmark.root}, so there is nothing to score it against",
+            "take a benchmark with another teacher's",
+        )
     folder = check_folder(out, _identify(benchmark, setup))
+    check_place(folder.scores, folder.predictions)
+    for path in benchmark.manifest.files:  # scoring would meet damage only after hours of asking
+        check_file(benchmark, path)
+    open_suite(benchmark)
     images = tuple(islice(survey(benchmark, progress), options.limit))
     return Evaluation(benchmark, setup, folder, images, options.workers)
 
@@ -132,7 +143,8 @@ def run_evaluation(evaluation: Evaluation, progress: Progress) -> Evaluated:
     Killed at any moment and started again, it asks only about what is not in the ledger.
 
     Raises:
-        RunDirectoryError: another process is at work in the folder, or another engine wrote its ledger.
+        ConfigError: another process is at work in the folder, or it cannot be made.
+        RunDirectoryError: another engine wrote its ledger.
         EngineError: the engine does not start, failed a canary, stayed away or died too often, or answered nothing.
         SourceError: a photograph changed meanwhile, or cannot be read.
         DatasetError: the benchmark is damaged.
@@ -191,6 +203,14 @@ def _identify(benchmark: Benchmark, setup: TeacherSetup) -> EvaluationIdentity:
         sampling=setup.sampling,
         engine="model" if isinstance(engine, ModelEngine) else engine.kind,
     )
+
+
+def _find_own(benchmark: Benchmark, setup: TeacherSetup) -> tuple[str, ...]:
+    """Teachers that the model is, whether it goes by their name or is their repository under another one."""
+    engine = setup.config.engine
+    model = (engine.model if isinstance(engine, ModelEngine) else None) or setup.spec.model
+    references = benchmark.manifest.references
+    return tuple(writer.teacher for writer in references if setup.name == writer.teacher or model == writer.model)
 
 
 def _is_pixels(setup: TeacherSetup) -> bool:

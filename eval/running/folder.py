@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipeline.files import TEMPORARY_SUFFIX, held, write_atomic
+from pipeline.files import TEMPORARY_SUFFIX, write_atomic
+from pipeline.outputs import occupied
 from schemas.base import canonical_json
 from schemas.errors import RunDirectoryError
 from schemas.evaluation import EVALUATION_LAYOUT, EvaluationIdentity
@@ -71,19 +72,14 @@ def claimed(folder: EvaluationFolder, identity: EvaluationIdentity) -> Iterator[
     """Hold a folder for this process while the block runs, and bind it to the evaluation.
 
     Raises:
-        RunDirectoryError: another process holds it, or it belongs to another evaluation.
-        OSError: it cannot be made.
+        ConfigError: another process holds it, or it cannot be made.
+        RunDirectoryError: it belongs to another evaluation.
     """
-    folder.path.mkdir(parents=True, exist_ok=True)
-    with held(folder.path / _LOCK_FILE, lambda holder: _refuse(folder, holder)):
+    with occupied(folder.path, _LOCK_FILE):
         check_folder(folder.path, identity)
         if not folder.identity.exists():
             write_atomic(folder.identity, canonical_json(identity.model_dump(mode="json")))
         yield
-
-
-def _refuse(folder: EvaluationFolder, holder: str) -> RunDirectoryError:
-    return RunDirectoryError(f"{folder.path}: process {holder} is at work in it", f"wait for it, or {_REMEDY}")
 
 
 def _check_identity(folder: EvaluationFolder, identity: EvaluationIdentity) -> None:

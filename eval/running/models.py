@@ -18,6 +18,7 @@ from pipeline.teachers import load_teachers, read_teachers
 from schemas.engines import CustomEngine, EngineConfig, OpenAIEngine, PixelsEngine, VllmEngine
 from schemas.errors import ConfigError
 from schemas.evaluation import ModelEntry
+from schemas.loading import anchor_engine, anchor_model
 from schemas.teacher import TeacherSpec
 from schemas.yaml_files import format_key_path, parse_yaml
 
@@ -80,7 +81,12 @@ def read_model(path: Path) -> ModelEntry:
             f"{path}: grammar: {printable(entry.grammar)} is no family of thinking tags",
             f"known are {', '.join(FAMILIES)}",
         )
-    return entry.model_copy(update={"model": _anchor(entry.model, path)})
+    return entry.model_copy(
+        update={
+            "model": anchor_model(entry.model, path, "model"),
+            "runs_on": entry.runs_on and anchor_engine(entry.runs_on, path, "runs_on"),
+        }
+    )
 
 
 def choose_engine(entry: ModelEntry, kind: str | None, servers: tuple[str, ...]) -> EngineConfig:
@@ -130,10 +136,3 @@ def _without_judgement(engine: EngineConfig) -> EngineConfig:
     if isinstance(engine, PixelsEngine | CustomEngine):
         return engine
     return engine.model_copy(update={"canaries": engine.canaries.model_copy(update={"min_ok": 0.0})})
-
-
-def _anchor(model: str, file: Path) -> str:
-    """Take a checkpoint's path from the file's folder; a name on the hub begins with neither a dot nor a tilde."""
-    if not model.startswith(("./", "../", "~")):
-        return model
-    return str((file.parent / Path(model).expanduser()).resolve())

@@ -34,10 +34,11 @@ def write_predictions(path: Path, rows: Iterable[Completion], keys: Sequence[str
         before = found.get(row.image_id)
         if before is None or (-row.attempt, row.raw) < (-before.attempt, before.raw):
             found[row.image_id] = row
-    answered = [found[key] for key in keys if key in found and found[key].error is None]
+    asked = [found[key] for key in keys if key in found]
+    answered = [row for row in asked if row.error is None]
     with atomic_writer(path) as file:
         for row in answered:
             record = {"key": row.image_id, "raw": row.text, "finish_reason": row.finish_reason}
             # as ASCII: a lone surrogate, which UTF-8 cannot hold, is part of what is judged
             file.write(json.dumps(record, separators=(",", ":")).encode() + b"\n")
-    return Written(len(answered), sum(row.error is not None for row in found.values()))
+    return Written(len(answered), len(asked) - len(answered))

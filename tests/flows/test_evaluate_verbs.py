@@ -103,6 +103,15 @@ def test_a_benchmark_without_photographs_or_none_at_all_is_one_line(
     assert "there is no such folder" in capsys.readouterr().err
 
 
+def test_a_folder_that_cannot_be_made_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    benchmark = make_benchmark(tmp_path / "b", 3).root
+    model = write_model(tmp_path, {"default": ["ok"]})
+    assert run(monkeypatch, "evaluate", "--benchmark", benchmark, "--model", model, "--out", model / "x", "-q") == 2
+    assert "lies below a file; name another folder" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_killed_at_any_moment_it_goes_on_and_asks_nothing_twice_that_it_kept(tmp_path: Path) -> None:
     items, out, log = 600, tmp_path / "out", tmp_path / "log"

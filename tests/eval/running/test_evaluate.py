@@ -91,6 +91,33 @@ def test_a_teacher_is_not_scored_against_itself(benchmark: Benchmark, tmp_path: 
     assert done.summary.excluded_references == (teacher,)
 
 
+def test_a_teacher_under_another_name_is_known_by_its_repository(benchmark: Benchmark, tmp_path: Path) -> None:
+    writer = benchmark.manifest.references[1]
+    done = evaluate(benchmark, tmp_path / "out", write_model(tmp_path, {"default": ["ok"]}, model=writer.model))
+    assert done.summary.excluded_references == (writer.teacher,)
+    runs_on = {"kind": "openai", "base_urls": ["http://127.0.0.1:1/v1"], "model": writer.model}
+    options = EvaluationOptions(str(write_model(tmp_path, runs_on=runs_on)))
+    assert plan_evaluation(benchmark, tmp_path / "other", options, Silent()).excluded == (writer.teacher,)
+
+
+def test_a_model_that_wrote_all_references_is_told_before_it_is_asked(benchmark: Benchmark, tmp_path: Path) -> None:
+    writer, other = benchmark.manifest.references
+    twins = benchmark.manifest.model_copy(update={"references": (writer, other.model_copy(update={"model": "lab/a"}))})
+    log = tmp_path / "log"
+    model = write_model(tmp_path, {"default": ["ok"]}, name=writer.teacher, model="lab/a", options={"log": str(log)})
+    with pytest.raises(ConfigError, match="wrote all references"):
+        evaluate(Benchmark(benchmark.root, twins.signed()), tmp_path / "out", model)
+    assert not log.exists()
+
+
+@pytest.mark.parametrize("path", ["tfidf.parquet", "baselines/pixels.jsonl", "data/test-00000-of-00001.parquet"])
+def test_what_scoring_would_refuse_is_met_before_anything_is_asked(path: str, tmp_path: Path) -> None:
+    benchmark = make_benchmark(tmp_path / "b", 3)
+    (benchmark.root / path).unlink()
+    with pytest.raises(DatasetError, match=f"{path}: missing or damaged"):
+        plan_evaluation(benchmark, tmp_path / "out", EvaluationOptions(str(write_model(tmp_path, {}))), Silent())
+
+
 def test_a_model_behind_a_server_gets_its_system_message_and_the_picture(benchmark: Benchmark, tmp_path: Path) -> None:
     with FakeServer("ok", model="lab/my-model", provenance={**PROVENANCE, "model": "lab/my-model"}) as server:
         runs_on = {"kind": "openai", "base_urls": [server.url], "canaries": {"images": 0}}
@@ -159,7 +186,7 @@ def test_the_kind_of_engine_that_runs_a_model_may_change_but_pixels_is_no_model(
 def test_two_processes_do_not_work_in_one_folder(benchmark: Benchmark, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    with held(out / ".lock", RunDirectoryError), pytest.raises(RunDirectoryError, match="is at work in it"):
+    with held(out / ".lock", ConfigError), pytest.raises(ConfigError, match="is at work in it"):
         evaluate(benchmark, out, write_model(tmp_path, {"default": ["ok"]}))
 
 
@@ -169,6 +196,16 @@ def test_a_folder_with_other_files_is_left_alone(benchmark: Benchmark, tmp_path:
     (out / "thesis.txt").write_text("mine")
     with pytest.raises(RunDirectoryError, match="holds other files"):
         evaluate(benchmark, out, write_model(tmp_path, {"default": ["ok"]}))
+
+
+def test_other_files_among_the_scores_are_met_before_anything_is_asked(benchmark: Benchmark, tmp_path: Path) -> None:
+    log, out = tmp_path / "log", tmp_path / "out"
+    model = write_model(tmp_path, {"default": ["ok"]}, options={"log": str(log)})
+    evaluate(benchmark, out, model, limit=2)
+    (out / "scores/notes.txt").write_text("mine")
+    with pytest.raises(ConfigError, match=r"holds something else, notes\.txt"):
+        evaluate(benchmark, out, model)
+    assert len(asked(log)) == 2
 
 
 def test_a_benchmark_without_photographs_asks_nobody(tmp_path: Path) -> None:

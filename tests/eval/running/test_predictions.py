@@ -60,6 +60,11 @@ def test_a_refusal_is_no_prediction(tmp_path: Path) -> None:
     assert list(read_predictions(path)) == [KEYS[1]]
 
 
+def test_items_that_are_not_asked_about_this_time_count_for_nothing(tmp_path: Path) -> None:
+    rows = [row(KEYS[0], "", error="too long"), row(KEYS[1], "a"), row(KEYS[2], "b")]
+    assert write_predictions(tmp_path / "p.jsonl", rows, KEYS[2:]) == Written(1, 0)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(rows=st.permutations([row(KEYS[0], "b"), row(KEYS[0], "a"), row(KEYS[1], "x"), row(KEYS[1], "y", attempt=2)]))
 def test_of_work_that_was_doubled_the_smallest_text_of_the_last_attempt_counts(
