@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -18,14 +19,14 @@ TEMPORARY_SUFFIX = ".tmp"
 def atomic_writer(path: Path) -> Iterator[BinaryIO]:
     """Open ``path`` for writing so that it appears complete, synced to disk, when the block ends.
 
-    The bytes go to a temporary name beside it, unique to this process. When the block raises, the temporary file is
-    removed and whatever stood at ``path`` stays.
+    The bytes go to a temporary name beside it, unique to this call: processes of other machines have the same numbers.
+    When the block raises, the temporary file is removed and whatever stood at ``path`` stays.
 
     Raises:
         OSError: the disk is full or the directory cannot be written; the error names the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
     try:
         with temporary.open("wb") as file:
             yield file

@@ -57,6 +57,11 @@ class RunDirectory:
         return self.path / "ledger"
 
     @property
+    def chunks(self) -> Path:
+        """What workers were given to do."""
+        return self.path / "chunks"
+
+    @property
     def dataset(self) -> Path:
         """The packed result."""
         return self.path / "dataset"

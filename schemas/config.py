@@ -163,6 +163,35 @@ class TeacherConfig(Contract):
     sampling: SamplingOverrides = SamplingOverrides()
 
 
+class WorkPoolConfig(Contract):
+    """Generation as flow runs on a Prefect work pool, each a *chunk*: images that one worker asks one teacher about."""
+
+    work_pool: Name
+    """Name of the pool; its workers run the deployment ``generate/WORK_POOL``."""
+    longest_minutes: float = Field(default=120, gt=0)
+    """A chunk is to keep a worker busy for so long at most ..."""
+    shortest_minutes: float = Field(default=10, gt=0)
+    """... and at least for so long, while there are images left: enough to be worth loading a model."""
+    images_per_minute: float = Field(default=60, gt=0)
+    """Of one worker; a guess that holds until the ledger tells."""
+    outstanding: int = Field(default=64, ge=1, le=1024)
+    """Flow runs that are submitted and have not ended, at most."""
+    start_minutes: float = Field(default=15, gt=0)
+    """A run that a worker took and did not start for so long is given up, and its chunk goes to another."""
+    silent_minutes: float = Field(default=60, gt=0)
+    """So is a run that has started and written nothing to the ledger for so long; the model's loading counts."""
+
+    @model_validator(mode="after")
+    def validate_minutes(self) -> Self:
+        """The shortest is not above the longest."""
+        if self.shortest_minutes > self.longest_minutes:
+            raise ValueError(
+                f"generation.where: shortest_minutes {self.shortest_minutes:g} is above longest_minutes "
+                f"{self.longest_minutes:g}"
+            )
+        return self
+
+
 class GenerationConfig(Contract):
     """How the teachers are kept busy."""
 
@@ -178,6 +207,8 @@ class GenerationConfig(Contract):
     part_seconds: Annotated[float, Field(gt=0), OPERATIONAL] = 10.0
     """... or this many seconds, whichever comes first: what a kill can cost at most."""
     engine_restarts: Annotated[int, Field(ge=0), OPERATIONAL] = 5
+    where: Annotated[WorkPoolConfig | None, OPERATIONAL] = None
+    """On which workers; in the build's own process when left out."""
 
 
 class PackingConfig(Contract):

@@ -28,6 +28,8 @@ class GenerationReport(Contract):
     engine: str
     attempts: int = Field(ge=0)
     statuses: dict[str, int]
+    rungs: dict[str, int] = Field(default={})
+    """Attempts by rung of the retry ladder."""
     completion_tokens: int = Field(ge=0)
     restarts: int = Field(ge=0)
     seconds: float = Field(ge=0)

@@ -24,6 +24,7 @@ class Yield:
     """What the attempts of one run came to."""
 
     statuses: Counter[str] = field(default_factory=Counter)
+    rungs: Counter[str] = field(default_factory=Counter)
     completion_tokens: int = 0
 
 
@@ -55,6 +56,7 @@ class Asker:
             self._write(completion)
             standing.note(completion.attempt, completion.status, counts=True)
             self.gains.statuses[completion.status] += 1
+            self.gains.rungs[completion.rung] += 1
             self.gains.completion_tokens += completion.completion_tokens
 
     def settle(self) -> None:

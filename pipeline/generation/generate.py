@@ -180,6 +180,7 @@ def _report(asker: Asker, seconds: float, starved: float) -> GenerationReport:
         engine=info.engine,
         attempts=gains.statuses.total(),
         statuses=dict(gains.statuses),
+        rungs=dict(gains.rungs),
         completion_tokens=gains.completion_tokens,
         restarts=asker.engine.restarts,
         seconds=seconds,
