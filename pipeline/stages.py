@@ -42,7 +42,7 @@ from pipeline.sources.keeping import Keep
 from pipeline.taxonomy import Taxonomy, load_taxonomy
 from schemas.base import Contract, canonical_json
 from schemas.config import BuildConfig, SourceConfig
-from schemas.errors import DatasetError, RunDirectoryError
+from schemas.errors import ConfigError, DatasetError, RunDirectoryError
 from schemas.manifest import DatasetManifest, SelectionManifest
 from schemas.rejection import Stage
 from schemas.report import StageTime
@@ -100,6 +100,18 @@ class Build:
         judge_class(self.taxonomy, self.config.selection)
         check_domains(self.taxonomy, self.config.selection)
         judge_holdout(self.taxonomy, self.config.selection.holdout, self.config.seed)
+
+    def setup_of(self, teacher: str) -> TeacherSetup:
+        """A teacher by its name.
+
+        Raises:
+            ConfigError: there is none of that name in this build.
+        """
+        for setup in self.teachers:
+            if setup.name == teacher:
+                return setup
+        names = ", ".join(setup.name for setup in self.teachers)
+        raise ConfigError(f"{self.run.path}: {teacher} is no teacher of this build", f"name one of {names}")
 
     def job(self, setup: TeacherSetup) -> GenerationJob:
         """One teacher's part of the generation stage."""
@@ -200,9 +212,8 @@ def generate(build: Build, teacher: str) -> None:
     Raises:
         RunDirectoryError: no images were selected yet.
     """
-    _require(load_selection(build.run.selection) is not None, build, Stage.GENERATE, Stage.SELECT)
-    setup = next(setup for setup in build.teachers if setup.name == teacher)
-    report = generate_pairs(build.job(setup))
+    require_selection(build)
+    report = generate_pairs(build.job(build.setup_of(teacher)))
     if report is not None:
         write_report(build.run, f"generate-{teacher}", report)
 
@@ -278,9 +289,15 @@ def _check_form(source: Source, run: RunDirectory) -> None:
         )
 
 
-def write_report(run: RunDirectory, name: str, report: Contract) -> None:
-    """Keep a small report beside the data."""
-    write_atomic(run.reports / f"{name}.json", canonical_json(report.model_dump(mode="json")))
+def write_report(run: RunDirectory, name: str, report: Contract) -> Path:
+    """Keep a small report beside the data.
+
+    Returns:
+        Its file.
+    """
+    path = run.reports / f"{name}.json"
+    write_atomic(path, canonical_json(report.model_dump(mode="json")))
+    return path
 
 
 def _note_time(build: Build, stage: Stage, began: float) -> None:
@@ -300,6 +317,15 @@ def _dataset_state(run: RunDirectory) -> str:
     files = sorted(path for path in run.dataset.rglob("*") if path.is_file())
     seen = [[str(path.relative_to(run.dataset)), (stat := path.stat()).st_size, stat.st_mtime_ns] for path in files]
     return hashlib.sha256(canonical_json([_dataset_digest(run), seen])).hexdigest()
+
+
+def require_selection(build: Build) -> None:
+    """Make sure that there is something to ask about.
+
+    Raises:
+        RunDirectoryError: no images were selected yet.
+    """
+    _require(load_selection(build.run.selection) is not None, build, Stage.GENERATE, Stage.SELECT)
 
 
 def _require(done: bool, build: Build, stage: Stage, earlier: Stage) -> None:  # noqa: FBT001 - reads as a sentence

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.engines.base import Engine
 from pipeline.generation.admission import Admission
 from pipeline.generation.attempts import Asker, Yield
+from pipeline.generation.chunk import AskedChunk
 from pipeline.generation.images import AskedImage
-from pipeline.generation.ledger import LedgerWriter, ledger_directory
+from pipeline.generation.ledger import LedgerWriter, leave_it_there, ledger_directory
 from pipeline.generation.prepare import Preparation, Prepared
 from pipeline.generation.questions import Questions
 from pipeline.generation.results import Standing
@@ -42,6 +43,9 @@ class GenerationJob:
         source: where the pictures are.
         taxonomy: for prompts that show the class.
         progress: where to tell how it goes.
+        chunk: the part of somebody's plan that ``images`` are, where they are one.
+        pinned: the canaries are the first of these; of ``images`` when left out.
+        landed: is given each part of the ledger that was written.
     """
 
     setup: TeacherSetup
@@ -52,6 +56,9 @@ class GenerationJob:
     source: Pictures
     taxonomy: Taxonomy
     progress: Progress
+    chunk: AskedChunk | None = None
+    pinned: Iterable[AskedImage] | None = None
+    landed: Callable[[Path], None] = leave_it_there
 
     @property
     def questions(self) -> Questions:
@@ -60,6 +67,8 @@ class GenerationJob:
 
     def standings(self) -> dict[str, Standing]:
         """Where the ledger leaves each image that was asked."""
+        if self.chunk is not None:
+            return self.chunk.standings_now(self.setup, self.ledger)
         results = read_results(self.setup, self.ledger)
         return dict(results.standings) if results else {}
 
@@ -103,7 +112,7 @@ def generate_pairs(job: GenerationJob) -> GenerationReport | None:
 
 
 async def _generate(job: GenerationJob, standings: Mapping[str, Standing], missing: int) -> GenerationReport:
-    admission = Admission(job.questions, job.images, job.source, job.ledger, job.progress)
+    admission = Admission(job.questions, job.pinned or job.images, job.source, job.ledger, job.progress)
     engine = SupervisedEngine(
         functools.partial(start_engine, job),
         job.settings.engine_restarts,
@@ -141,7 +150,7 @@ async def ask_pending(
     setup, settings = job.setup, job.settings
     fingerprint = claim_identity(setup, engine.info, job.ledger).fingerprint
     directory = ledger_directory(job.ledger, setup.name, fingerprint)
-    writer = LedgerWriter(directory, settings.part_rows, settings.part_seconds)
+    writer = _open_writer(job, directory)
     engine.before_restart = writer.flush
     size = settings.max_concurrency or engine.concurrency
     most_refusals = max(FEWEST_REFUSALS, size)
@@ -166,6 +175,14 @@ async def _ask_all(job: GenerationJob, standings: Mapping[str, Standing], asker:
         return await roll_window(preparation.next, ask, size)
     finally:
         preparation.close()
+
+
+def _open_writer(job: GenerationJob, directory: Path) -> LedgerWriter:
+    settings, chunk = job.settings, job.chunk
+    if chunk is None:
+        return LedgerWriter(directory, settings.part_rows, settings.part_seconds, landed=job.landed)
+    chunk.note_beginning(job.landed)
+    return LedgerWriter(directory, settings.part_rows, settings.part_seconds, chunk.key, job.landed)
 
 
 def _summarise(gains: Yield) -> str:

@@ -72,7 +72,7 @@ def worker_name() -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", name)[:_LONGEST_WORKER] or "worker"
 
 
-def _leave_it_there(path: Path) -> None:
+def leave_it_there(path: Path) -> None:
     """A part on a disk that everybody shares has arrived when it is written."""
 
 
@@ -96,7 +96,7 @@ class LedgerWriter:
         part_rows: int,
         part_seconds: float,
         chunk: str | None = None,
-        landed: Callable[[Path], None] = _leave_it_there,
+        landed: Callable[[Path], None] = leave_it_there,
     ) -> None:
         self.directory = directory
         self._part_rows = part_rows

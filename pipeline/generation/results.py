@@ -82,14 +82,29 @@ class LedgerResults:
 
     A row cut off at a smaller token limit than today's is evidence, not an attempt: raising ``max_tokens`` asks these
     images again and keeps everything that was finished.
+
+    Args:
+        directory: where the parts lie.
+        teacher: whose they are.
+        identity: the way of generating that wrote them.
+        parse: the teacher's grammar.
+        max_tokens: today's limit.
+        chunk: only what was written for this chunk; everything when left out.
     """
 
     def __init__(
-        self, directory: Path, teacher: TeacherSpec, identity: GenerationIdentity, parse: Parse, max_tokens: int
+        self,
+        directory: Path,
+        teacher: TeacherSpec,
+        identity: GenerationIdentity,
+        parse: Parse,
+        max_tokens: int,
+        chunk: str | None = None,
     ) -> None:
         self.teacher = teacher
         self.identity = identity
-        self._reader = LedgerReader(directory)
+        self.directory = directory
+        self._reader = LedgerReader(directory, chunk)
         self._parse = parse
         self._max_tokens = max_tokens
         self._standings: dict[str, Standing] | None = None
@@ -98,7 +113,9 @@ class LedgerResults:
     def standings(self) -> Mapping[str, Standing]:
         """Per image that was asked; read once, from the small columns alone."""
         if self._standings is None:
-            self._standings = self._tally()
+            self._standings = {}
+            for part in self._reader.parts():
+                self.tally(part, self._standings)
         return self._standings
 
     def accepted_ids(self) -> set[str]:
@@ -171,31 +188,48 @@ class LedgerResults:
                 given.add(image_id)
                 yield completion
 
+    def parts(self) -> list[Path]:
+        """The parts that are read, by name."""
+        return self._reader.parts()
+
+    def tally(self, part: Path, standings: dict[str, Standing]) -> set[str]:
+        """Take a part's rows into account.
+
+        Args:
+            part: its file.
+            standings: what other parts came to; changed.
+
+        Returns:
+            The images that it holds rows of.
+        """
+        images = set()
+        for image_id, attempt, max_tokens, status in self._outcomes_of(part):
+            images.add(image_id)
+            counts = not self._is_cut_short(status, max_tokens)
+            standings.setdefault(image_id, Standing()).note(attempt, status, counts=counts)
+        return images
+
     @property
     def parse(self) -> Callable[[Completion], ThinkingAnswer]:
         """Reads a stored text with today's parser; small, and fit to be sent to other processes."""
         return functools.partial(parse_completion, self._parse)
 
-    def _tally(self) -> dict[str, Standing]:
-        standings: dict[str, Standing] = {}
-        for image_id, attempt, max_tokens, status in self._outcomes():
-            counts = not self._is_cut_short(status, max_tokens)
-            standings.setdefault(image_id, Standing()).note(attempt, status, counts=counts)
-        return standings
-
     def _is_cut_short(self, status: PairStatus, max_tokens: int) -> bool:
         return status is PairStatus.TRUNCATED and max_tokens < self._max_tokens
 
     def _outcomes(self) -> Iterator[tuple[str, int, int, PairStatus]]:
-        """Image, attempt, token limit and status of every row; raw texts are read only where the parser was another."""
         for part in self._reader.parts():
-            columns = read_columns(part, ["image_id", "attempt", "max_tokens", "status", "parser"])
-            if columns["parser"].unique().to_pylist() == [PARSER_VERSION]:
-                rows = zip(*(columns[name].to_pylist() for name in columns.column_names[:4]), strict=True)
-                yield from ((image_id, attempt, limit, PairStatus(status)) for image_id, attempt, limit, status in rows)
-            else:
-                for row in read_rows(part, Completion):
-                    yield row.image_id, row.attempt, row.max_tokens, self.parse(row).status
+            yield from self._outcomes_of(part)
+
+    def _outcomes_of(self, part: Path) -> Iterator[tuple[str, int, int, PairStatus]]:
+        """Image, attempt, token limit and status of every row; raw texts are read only where the parser was another."""
+        columns = read_columns(part, ["image_id", "attempt", "max_tokens", "status", "parser"])
+        if columns["parser"].unique().to_pylist() == [PARSER_VERSION]:
+            rows = zip(*(columns[name].to_pylist() for name in columns.column_names[:4]), strict=True)
+            yield from ((image_id, attempt, limit, PairStatus(status)) for image_id, attempt, limit, status in rows)
+        else:
+            for row in read_rows(part, Completion):
+                yield row.image_id, row.attempt, row.max_tokens, self.parse(row).status
 
     def _count_part(self, part: Path) -> Counter[tuple[Rung, PairStatus, int]]:
         columns = read_columns(part, ["rung", "status", "max_tokens", "parser"])

@@ -127,8 +127,13 @@ def claim_identity(setup: TeacherSetup, info: EngineInfo, ledger: Path) -> Gener
     return identity
 
 
-def read_results(setup: TeacherSetup, ledger: Path) -> LedgerResults | None:
+def read_results(setup: TeacherSetup, ledger: Path, chunk: str | None = None) -> LedgerResults | None:
     """What the ledger holds of a teacher, or ``None`` when it was never asked.
+
+    Args:
+        setup: the teacher as it is asked today.
+        ledger: the ledger's root.
+        chunk: only what was written for this chunk; everything when left out.
 
     Raises:
         RunDirectoryError: prompt, sampling or normalisation are not those that wrote it; what a model was asked in
@@ -140,7 +145,7 @@ def read_results(setup: TeacherSetup, ledger: Path) -> LedgerResults | None:
     engine = {name: getattr(identity, name) for name in IDENTIFYING}
     _refuse_change(identity, setup.identify(EngineInfo(engine="", **engine)), ledger)
     directory = ledger_directory(ledger, setup.name, identity.fingerprint)
-    return LedgerResults(directory, setup.spec, identity, setup.parse, setup.sampling.max_tokens)
+    return LedgerResults(directory, setup.spec, identity, setup.parse, setup.sampling.max_tokens, chunk)
 
 
 def _refuse_change(stored: GenerationIdentity, identity: GenerationIdentity, ledger: Path) -> None:

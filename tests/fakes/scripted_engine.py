@@ -8,6 +8,7 @@ A script maps an image id (or ``default``) to the list of its replies, by attemp
 - ``refuse``: the request is refused for good;
 - ``unavailable*N``: the first N times it is asked the server cannot be reached, then ``ok``;
 - ``die``: the engine dies; whatever is in flight dies with it. After a restart the reply is ``ok``;
+- ``kill``: the same, every time: a picture that no engine survives;
 - ``mixes_up``: a good pair, but of another picture when one is in flight; ``rounds``: in other words then;
 - ``blind``: the same good pair for every picture; ``garbage``: the same row of symbols; ``sours``: that, but only once
   an engine of this process has died.
@@ -98,7 +99,7 @@ class ScriptedEngine:
     def _reply(self, what: str, image_id: str, request: EngineRequest) -> EngineReply:
         if what == "refuse":
             raise RequestRefusedError(f"{image_id}: the prompt is longer than the context")
-        if what == "die" and not DEATHS[image_id]:
+        if what == "kill" or (what == "die" and not DEATHS[image_id]):
             DEATHS[image_id] += 1
             self._dead = True
             raise EngineDiedError(f"the scripted engine died of {image_id}")

@@ -1,0 +1,63 @@
+"""How many images the next chunk gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pipeline.generation.view import NewPart
+from schemas.config import WorkPoolConfig
+
+EVEN_SHARE = 0.8
+"""A chunk's part of what would be each worker's, were everything that is left dealt out evenly. Below 1, so that what
+the estimates get wrong is evened out by what is dealt later; near 1, since each chunk loads a model."""
+
+_FEWEST_SECONDS = 60.0
+"""Work that must have been seen before a rate is believed."""
+
+
+@dataclass(slots=True)
+class _Writer:
+    began: float
+    ended: float
+    settled: int
+
+
+@dataclass(slots=True)
+class Pace:
+    """How fast one worker settles images of one teacher, as the ledger tells it.
+
+    Args:
+        guess: images a minute, until enough was seen.
+    """
+
+    guess: float
+    _writers: dict[str, _Writer] = field(default_factory=dict)
+
+    def note(self, part: NewPart, settled: int) -> None:
+        """Take a part into account that settled so many images."""
+        if part.name is None:
+            return
+        writer = self._writers.setdefault(part.name.writer, _Writer(part.began, part.ended, 0))
+        writer.began, writer.ended = min(writer.began, part.began), max(writer.ended, part.ended)
+        writer.settled += settled
+
+    @property
+    def images_per_minute(self) -> float:
+        """Of one worker, from its first request on; its start does not count."""
+        seconds = sum(writer.ended - writer.began for writer in self._writers.values())
+        settled = sum(writer.settled for writer in self._writers.values())
+        return settled / seconds * 60 if seconds >= _FEWEST_SECONDS and settled else self.guess
+
+
+def size_chunk(settings: WorkPoolConfig, pace: Pace, minutes_left: float, workers: int) -> int:
+    """Images of the next chunk, one at least.
+
+    Args:
+        settings: the bounds.
+        pace: of the teacher that the chunk is for.
+        minutes_left: how long one worker would take for everything that is pending, of all teachers.
+        workers: who share it.
+    """
+    share = EVEN_SHARE * minutes_left / max(1, workers)
+    minutes = min(max(share, settings.shortest_minutes), settings.longest_minutes)
+    return max(1, round(minutes * pace.images_per_minute))
