@@ -1,11 +1,14 @@
-"""The flows: one per stage, and one for the whole build. Thin on purpose; the work is in ``pipeline.stages``.
+"""The flows: one per stage, and one for the whole build. Thin on purpose; the work is in ``pipeline``.
 
-A flow's parameters are the configuration and the run directory. What it did is in the run directory, not in its result.
+A flow's parameters are the run directory and the configuration, which may be left out where the directory has one. What
+a flow did is in the run directory, not in its result. The same flows run in the command line's own process and, as
+deployments, on work pools.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -14,9 +17,17 @@ from flows import environment
 environment.prepare_environment()
 
 from prefect import flow  # noqa: E402
+from prefect.runtime import flow_run  # noqa: E402
 
 from eval import check_holdout  # noqa: E402
+from flows.at_work import at_work, last_config  # noqa: E402
+from flows.cluster.dispatching import check_server, generate_on_pool  # noqa: E402
+from flows.cluster.gpus import gpus_held  # noqa: E402
+from flows.cluster.parameters import ConfigParameter  # noqa: E402
+from flows.cluster.tables import build_rows, chunk_rows  # noqa: E402
+from flows.cluster.watching import RunProgress, reported, show_table, show_text, this_run  # noqa: E402
 from pipeline import stages  # noqa: E402
+from pipeline.dispatch import generate_chunk  # noqa: E402
 from pipeline.progress import Progress, Silent  # noqa: E402
 from pipeline.selection import SELECTION_FILE  # noqa: E402
 from schemas.config import BuildConfig  # noqa: E402
@@ -25,63 +36,119 @@ PROGRESS: ContextVar[Progress] = ContextVar("progress", default=Silent())  # noq
 """Where flows in this process tell how they advance. Not a parameter: it cannot travel to another machine."""
 
 
-def _open(config: BuildConfig, run_dir: Path) -> stages.Build:
-    return stages.open_build(config, run_dir, PROGRESS.get())
+@contextlib.contextmanager
+def _open(config: BuildConfig | None, run_dir: str) -> Iterator[stages.Build]:
+    with at_work(config, Path(run_dir), _progress()) as build:
+        yield build
+
+
+def _progress() -> Progress:
+    run = this_run()
+    return PROGRESS.get() if run is None else RunProgress(run)
 
 
 @flow
-def index(config: BuildConfig, run_dir: Path) -> None:
+@reported
+def index(run_dir: str, config: ConfigParameter | None = None) -> None:
     """List what the source holds."""
-    stages.index(_open(config, run_dir))
+    with _open(config, run_dir) as build:
+        stages.index(build)
 
 
 @flow
-def select(config: BuildConfig, run_dir: Path) -> None:
+@reported
+def select(run_dir: str, config: ConfigParameter | None = None) -> None:
     """Draw the images, and make sure that the benchmark does not leak into train."""
-    work = _open(config, run_dir)
-    stages.select(work)
-    check_holdout(work.run.selection / SELECTION_FILE)
+    with _open(config, run_dir) as build:
+        stages.select(build)
+        check_holdout(build.run.selection / SELECTION_FILE)
 
 
-@flow(flow_run_name="generate-{teacher}")
-def generate(config: BuildConfig, run_dir: Path, teacher: str) -> None:
-    """Ask one teacher about every image that is still missing."""
-    stages.generate(_open(config, run_dir), teacher)
+def _name_generation() -> str:
+    asked = flow_run.parameters
+    return f"{asked['teacher']} {asked['chunk']}" if asked.get("chunk") else f"generate-{asked['teacher']}"
+
+
+@flow(flow_run_name=_name_generation)
+@reported
+def generate(run_dir: str, teacher: str, chunk: str | None = None, config: ConfigParameter | None = None) -> None:
+    """Ask one teacher about every image that is still missing or, on a work pool's worker, about those of one chunk."""
+    if chunk is None:
+        with _open(config, run_dir) as build:
+            stages.generate(build, teacher)
+        return
+    # the parent of the chunks holds the directory; engines of one machine's GPUs are kept apart by the GPUs' own locks
+    progress = _progress()
+    build = stages.open_build(config or last_config(Path(run_dir)), Path(run_dir), progress)
+    with gpus_held(progress.warn):
+        report = generate_chunk(build, teacher, chunk)
+    if report is not None:
+        show_table(f"chunk-{teacher}", chunk_rows(report), f"{teacher}, chunk {chunk}, {report.seconds:,.0f} s")
 
 
 @flow
-def pack(config: BuildConfig, run_dir: Path) -> None:
+@reported
+def pack(run_dir: str, config: ConfigParameter | None = None) -> None:
     """Write the shards."""
-    stages.pack_dataset(_open(config, run_dir))
+    with _open(config, run_dir) as build:
+        manifest = stages.pack_dataset(build)
+        show_table("images", build_rows(manifest), "Where every entry of the source went")
 
 
 @flow
-def verify(config: BuildConfig, run_dir: Path) -> None:
+@reported
+def verify(run_dir: str, config: ConfigParameter | None = None) -> None:
     """Read the packed dataset back."""
-    stages.verify(_open(config, run_dir))
+    with _open(config, run_dir) as build:
+        stages.verify(build)
+        show_text("report", _describe_report(build), "What came of the build")
 
 
 @flow
-def build(config: BuildConfig, run_dir: Path) -> None:
+@reported
+def build(run_dir: str, config: ConfigParameter | None = None) -> None:
     """Do whatever is missing, from source to verified dataset."""
-    index(config, run_dir)
-    select(config, run_dir)
-    for teacher in config.teachers:
-        generate(config, run_dir, teacher.name)
-    pack(config, run_dir)
-    verify(config, run_dir)
+    with _open(config, run_dir) as work:
+        check_server(work.config.generation.where)
+        index(run_dir, work.config)
+        select(run_dir, work.config)
+        _generate_all(work.config, run_dir, [teacher.name for teacher in work.config.teachers])
+        pack(run_dir, work.config)
+        verify(run_dir, work.config)
+
+
+@flow
+@reported
+def hand_out(run_dir: str, teachers: list[str], config: ConfigParameter | None = None) -> None:
+    """Have the workers of a pool ask teachers about every image that is still missing."""
+    with _open(config, run_dir) as build:
+        where = build.config.generation.where
+        assert where is not None
+        generate_on_pool(build, where, teachers)
+
+
+def _generate_all(config: BuildConfig, run_dir: str, teachers: Sequence[str]) -> None:
+    """Ask the teachers: one after the other in this process, or all at once on a work pool."""
+    if config.generation.where is not None:
+        hand_out(run_dir, list(teachers), config)
+    else:
+        for teacher in teachers:
+            generate(run_dir, teacher, config=config)
+
+
+def _describe_report(build: stages.Build) -> str:
+    return f"The selection's report is `{build.run.selection / 'report.html'}`, the dataset `{build.run.dataset}`."
 
 
 def run(stage: str, config: BuildConfig, run_dir: Path, teachers: Sequence[str]) -> None:
-    """Run the flow of a stage's name; ``generate`` runs once per named teacher."""
+    """Run the flow of a stage's name; ``generate`` for these teachers."""
     if stage == "generate":
-        for teacher in teachers:
-            generate(config, run_dir, teacher)
+        _generate_all(config, str(run_dir), teachers)
     else:
-        _FLOWS[stage](config, run_dir)
+        _FLOWS[stage](str(run_dir), config)
 
 
-_FLOWS: dict[str, Callable[[BuildConfig, Path], None]] = {
+_FLOWS: dict[str, Callable[[str, BuildConfig], object]] = {
     "index": index,
     "select": select,
     "pack": pack,

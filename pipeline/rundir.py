@@ -16,6 +16,8 @@ from schemas.errors import RunDirectoryError
 from schemas.loading import dump_config
 
 LOCK_FILE = ".lock"
+CONFIG_FILE = "config.yaml"
+"""The configuration as last used."""
 INDEX_FOLDER, CANDIDATES_FOLDER = "index", "candidates"
 """They may be there before a run directory belongs to a configuration: a source can be indexed without one."""
 
@@ -150,7 +152,7 @@ def exclusive(run: RunDirectory, config: BuildConfig | None) -> Iterator[None]:
     """
     with held(run.path / LOCK_FILE, lambda holder: _refuse(run, holder)):
         if config is not None:
-            write_atomic(run.path / "config.yaml", dump_config(config).encode())
+            write_atomic(run.path / CONFIG_FILE, dump_config(config).encode())
         yield
 
 

@@ -180,6 +180,8 @@ class WorkPoolConfig(Contract):
     """A run that a worker took and did not start for so long is given up, and its chunk goes to another."""
     silent_minutes: float = Field(default=60, gt=0)
     """So is a run that has started and written nothing to the ledger for so long; the model's loading counts."""
+    poll_seconds: float = Field(default=5, gt=0)
+    """Between two looks at pool and ledger."""
     settle_seconds: float = Field(default=60, ge=0)
     """How long the last parts of a run that broke off may take to be seen: shared file systems remember folders."""
 

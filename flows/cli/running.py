@@ -55,7 +55,7 @@ def run_stage(stage: str, settings: BuildConfig, run_dir: Path, *, quiet: bool) 
 
 def run_flow(stage: str, config: BuildConfig, run_dir: Path, *, quiet: bool, teachers: Sequence[str] = ()) -> None:
     """Run a stage's flow in this process, under the directory's lock, against an embedded or a named Prefect server."""
-    from pipeline.rundir import exclusive  # noqa: PLC0415 - verbs load what they need
+    from flows.at_work import holding  # noqa: PLC0415 - verbs load what they need
     from pipeline.stages import open_build  # noqa: PLC0415
 
     run = open_build(config, run_dir).run
@@ -65,7 +65,7 @@ def run_flow(stage: str, config: BuildConfig, run_dir: Path, *, quiet: bool, tea
     from flows.embedded import orchestrator  # noqa: PLC0415
 
     flows.PROGRESS.set(make_progress(quiet=quiet))
-    with exclusive(run, config), orchestrator():
+    with holding(run, config), orchestrator():
         flows.run(stage, config, run_dir, teachers)
 
 

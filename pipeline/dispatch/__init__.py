@@ -4,6 +4,7 @@ from pipeline.dispatch.backlog import Backlog
 from pipeline.dispatch.build import generate_chunk, open_dispatcher
 from pipeline.dispatch.chunks import beginning_file, chunk_file, claim_run_id, read_chunk
 from pipeline.dispatch.dispatcher import SHARED_DISK, Dispatcher, Store
+from pipeline.dispatch.loop import dispatch
 from pipeline.dispatch.pool import Pool, PoolRun, PoolUnavailableError, RunState
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "beginning_file",
     "chunk_file",
     "claim_run_id",
+    "dispatch",
     "generate_chunk",
     "open_dispatcher",
     "read_chunk",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline.dispatch.backlog import Backlog
@@ -56,13 +56,20 @@ def generate_chunk(
     return report
 
 
-def open_dispatcher(build: Build, pool: Pool, settings: WorkPoolConfig, store: Store = SHARED_DISK) -> Dispatcher:
+def open_dispatcher(
+    build: Build,
+    pool: Pool,
+    settings: WorkPoolConfig,
+    teachers: Sequence[str] | None = None,
+    store: Store = SHARED_DISK,
+) -> Dispatcher:
     """Open what hands the generation stage out to a pool of workers.
 
     Args:
         build: the build.
         pool: the workers.
         settings: how work is cut.
+        teachers: only these; all of the build's when left out.
         store: where the run directory is shared.
 
     Raises:
@@ -84,5 +91,6 @@ def open_dispatcher(build: Build, pool: Pool, settings: WorkPoolConfig, store: S
             guess=settings.images_per_minute,
         )
         for setup in build.teachers
+        if teachers is None or setup.name in teachers
     ]
     return Dispatcher(backlogs, pool, settings, build.run.chunks, store=store, warn=build.progress.warn)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import BinaryIO, Self
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+from pipeline.parents import promise_to_die
 
 _KEPT = 2**18
 """Bytes of the server's last words: room for the tracebacks of a few of its processes."""
@@ -50,7 +48,7 @@ class ServerProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_promise_to_die(os.getpid()),  # noqa: PLW1509 - this process has no other threads yet
+            preexec_fn=promise_to_die(os.getpid()),  # noqa: PLW1509 - this process has no other threads yet
         )
         self._reader = threading.Thread(target=self._pass_on, daemon=True, name="server-output")
         self._reader.start()
@@ -124,16 +122,3 @@ class ServerProcess:
             with contextlib.suppress(OSError, ValueError):
                 self._output.write(words)
                 self._output.flush()
-
-
-def _promise_to_die(parent: int) -> Callable[[], None]:
-    """What the child does between fork and exec: ask the kernel to kill it when the parent's thread ends."""
-    if sys.platform != "linux":
-        return lambda: None
-    libc = ctypes.CDLL(None, use_errno=True)
-
-    def promise() -> None:
-        if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) or os.getppid() != parent:
-            os._exit(1)
-
-    return promise

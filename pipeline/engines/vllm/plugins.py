@@ -7,14 +7,10 @@ call them more than once in a process.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import multiprocessing
-import os
-import signal
-import sys
 from typing import Any
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+from pipeline import parents
 
 
 def mend_moonshot_imports() -> None:
@@ -48,13 +44,8 @@ def die_with_parent() -> None:
     a thread that lasts as long as they do (prctl(2), PR_SET_PDEATHSIG).
     """
     parent = multiprocessing.parent_process()
-    if parent is None or sys.platform != "linux":
-        return
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
-    # A parent that was gone before the kernel was asked sends no signal any more.
-    if not parent.is_alive():
-        os._exit(1)
+    if parent is not None:
+        parents.die_with_parent(parent.is_alive)
 
 
 def _keep_order(images: Any, text: Any) -> tuple[Any, Any]:

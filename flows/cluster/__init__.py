@@ -1,0 +1,1 @@
+"""Builds on Prefect work pools: chunks as flow runs, their workers, what a person sees of them."""
