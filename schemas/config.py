@@ -172,8 +172,9 @@ class WorkPoolConfig(Contract):
     """A chunk is to keep a worker busy for so long at most ..."""
     shortest_minutes: float = Field(default=10, gt=0)
     """... and at least for so long, while there are images left: enough to be worth loading a model."""
-    images_per_minute: float = Field(default=60, gt=0)
-    """Of one worker; a guess that holds until the ledger tells."""
+    images_per_minute: dict[str, Annotated[float, Field(gt=0)]] = Field(default={})
+    """Of one worker, by teacher, as ``imagenet-think tune`` measures them. They hold until the ledger tells; the first
+    chunks of a teacher that is not named are short."""
     outstanding: int = Field(default=64, ge=1, le=1024)
     """Flow runs that are submitted and have not ended, at most."""
     start_minutes: float = Field(default=15, gt=0)

@@ -30,7 +30,7 @@ class Backlog:
         ledger: the ledger's root.
         chunks: where chunks are written down.
         max_attempts: after which an image is settled without a valid pair.
-        guess: images a minute of one worker, until the ledger tells.
+        told: images a minute of one worker, until the ledger tells; ``None`` where nobody measured them.
     """
 
     def __init__(
@@ -41,10 +41,10 @@ class Backlog:
         chunks: Path,
         *,
         max_attempts: int,
-        guess: float,
+        told: float | None = None,
     ) -> None:
         self.setup = setup
-        self.pace = Pace(guess)
+        self.pace = Pace(told)
         self.held: dict[str, Holding] = {}
         self._ledger = ledger
         self._chunks = chunks

@@ -88,7 +88,7 @@ def open_dispatcher(
             build.run.ledger,
             build.run.chunks,
             max_attempts=build.config.generation.max_attempts,
-            guess=settings.images_per_minute,
+            told=settings.images_per_minute.get(setup.name),
         )
         for setup in build.teachers
         if teachers is None or setup.name in teachers

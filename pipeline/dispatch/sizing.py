@@ -11,6 +11,9 @@ EVEN_SHARE = 0.8
 """A chunk's part of what would be each worker's, were everything that is left dealt out evenly. Below 1, so that what
 the estimates get wrong is evened out by what is dealt later; near 1, since each chunk loads a model."""
 
+FIRST_GUESS = 60.0
+"""Images a minute of a teacher that nobody measured yet: what sizes its first, short chunks."""
+
 _FEWEST_SECONDS = 60.0
 """Work that must have been seen before a rate is believed."""
 
@@ -27,10 +30,10 @@ class Pace:
     """How fast one worker settles images of one teacher, as the ledger tells it.
 
     Args:
-        guess: images a minute, until enough was seen.
+        told: images a minute, until enough was seen; ``None`` where nobody measured them.
     """
 
-    guess: float
+    told: float | None
     _writers: dict[str, _Writer] = field(default_factory=dict)
 
     def note(self, part: NewPart, settled: int) -> None:
@@ -44,9 +47,17 @@ class Pace:
     @property
     def images_per_minute(self) -> float:
         """Of one worker, from its first request on; its start does not count."""
+        return self._seen() or self.told or FIRST_GUESS
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it was measured, here or before."""
+        return (self._seen() or self.told) is not None
+
+    def _seen(self) -> float | None:
         seconds = sum(writer.ended - writer.began for writer in self._writers.values())
         settled = sum(writer.settled for writer in self._writers.values())
-        return settled / seconds * 60 if seconds >= _FEWEST_SECONDS and settled else self.guess
+        return settled / seconds * 60 if seconds >= _FEWEST_SECONDS and settled else None
 
 
 def size_chunk(settings: WorkPoolConfig, pace: Pace, minutes_left: float, workers: int) -> int:
@@ -60,4 +71,6 @@ def size_chunk(settings: WorkPoolConfig, pace: Pace, minutes_left: float, worker
     """
     share = EVEN_SHARE * minutes_left / max(1, workers)
     minutes = min(max(share, settings.shortest_minutes), settings.longest_minutes)
+    if not pace.is_known:
+        minutes = settings.shortest_minutes
     return max(1, round(minutes * pace.images_per_minute))

@@ -66,6 +66,11 @@ class PartName:
         return cls(match["writer"], int(match["number"]), None if chunk == _NO_CHUNK else chunk, match["worker"] or "")
 
 
+def is_part(name: str) -> bool:
+    """Whether a file of this name is a finished part."""
+    return name.startswith("part-") and name.endswith(".parquet")
+
+
 def worker_name() -> str:
     """What this process's worker is called in the names of parts."""
     name = os.environ.get(WORKER_VARIABLE) or socket.gethostname()

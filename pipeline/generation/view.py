@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.compute as pc
 
-from pipeline.generation.ledger import PartName
+from pipeline.generation.ledger import PartName, is_part
 from pipeline.generation.results import LedgerResults, Standing
 from pipeline.generation.setup import TeacherSetup, read_results
 from pipeline.tables import read_columns
@@ -54,8 +55,9 @@ class LedgerView:
         results = read_results(self._setup, self._ledger)
         if results is None:
             return []
-        unseen = [part for part in results.parts() if part.name not in self._seen]
-        return [self._take(part, results) for part in unseen]
+        names = set(os.listdir(results.directory)) if results.directory.exists() else set()  # noqa: PTH208 - names alone
+        unseen = sorted(name for name in names - self._seen if is_part(name))
+        return [self._take(results.directory / name, results) for name in unseen]
 
     def _take(self, part: Path, results: LedgerResults) -> NewPart:
         images = results.tally(part, self.standings)

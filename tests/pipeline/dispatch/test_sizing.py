@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.dispatch.sizing import EVEN_SHARE, Pace, size_chunk
+from pipeline.dispatch.sizing import EVEN_SHARE, FIRST_GUESS, Pace, size_chunk
 from pipeline.generation.ledger import PartName
 from pipeline.generation.view import NewPart
 from schemas.config import WorkPoolConfig
@@ -18,7 +18,14 @@ def part(writer: str, began: float, ended: float) -> NewPart:
     return NewPart(PartName(writer * 32, 1, None, "worker"), frozenset(), began, ended)
 
 
-def test_a_guess_holds_until_a_minute_of_work_was_seen() -> None:
+def test_first_chunks_of_a_teacher_that_nobody_measured_are_short() -> None:
+    pace = Pace(None)
+    assert size_chunk(SETTINGS, pace, minutes_left=1e6, workers=1) == 10 * FIRST_GUESS
+    pace.note(part("a", 0.0, 60.0), settled=6)
+    assert size_chunk(SETTINGS, pace, minutes_left=1e6, workers=1) == 100 * 6
+
+
+def test_what_was_told_holds_until_a_minute_of_work_was_seen() -> None:
     pace = Pace(30.0)
     pace.note(part("a", 1000.0, 1059.0), settled=118)
     assert pace.images_per_minute == 30.0
@@ -40,7 +47,7 @@ def test_clocks_of_two_workers_are_never_compared() -> None:
     assert pace.images_per_minute == pytest.approx(60.0)
 
 
-def test_a_worker_that_settles_nothing_leaves_the_guess() -> None:
+def test_a_worker_that_settles_nothing_tells_nothing() -> None:
     pace = Pace(30.0)
     pace.note(part("a", 0.0, 600.0), settled=0)
     assert pace.images_per_minute == 30.0

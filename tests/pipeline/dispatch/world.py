@@ -29,7 +29,7 @@ def configure(folder: Path, script: dict[str, list[str]] | None = None, **where:
         "work_pool": "gpu",
         "longest_minutes": 6,
         "shortest_minutes": 6,
-        "images_per_minute": 1,
+        "images_per_minute": dict.fromkeys(TEACHERS, 1),
         "settle_seconds": 0,
         **where,
     }
