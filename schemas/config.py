@@ -168,10 +168,11 @@ class WorkPoolConfig(Contract):
 
     work_pool: Name
     """Name of the pool; its workers run the deployment ``generate/WORK_POOL``."""
-    longest_minutes: float = Field(default=120, gt=0)
-    """A chunk is to keep a worker busy for so long at most ..."""
-    shortest_minutes: float = Field(default=10, gt=0)
-    """... and at least for so long, while there are images left: enough to be worth loading a model."""
+    longest_minutes: float = Field(default=240, gt=0)
+    """A chunk is to keep a worker busy for so long at most. A run that breaks off loses what was in flight, however long
+    it was to be; but the shorter chunks are, the sooner a worker that joins finds work."""
+    shortest_minutes: float = Field(default=5, gt=0)
+    """At least for so long, while there are images left: enough to be worth loading a model."""
     images_per_minute: dict[str, Annotated[float, Field(gt=0)]] = Field(default={})
     """Of one worker, by teacher, as ``imagenet-think tune`` measures them. They hold until the ledger tells; the first
     chunks of a teacher that is not named are short."""
@@ -209,7 +210,7 @@ class GenerationConfig(Contract):
     """Images decoded and waiting, at most."""
     part_rows: Annotated[int, Field(ge=1), OPERATIONAL] = 1000
     """A ledger part is closed after this many rows ..."""
-    part_seconds: Annotated[float, Field(gt=0), OPERATIONAL] = 10.0
+    part_seconds: Annotated[float, Field(gt=0), OPERATIONAL] = 30.0
     """... or this many seconds, whichever comes first: what a kill can cost at most."""
     engine_restarts: Annotated[int, Field(ge=0), OPERATIONAL] = 5
     where: Annotated[WorkPoolConfig | None, OPERATIONAL] = None

@@ -171,14 +171,23 @@ class Dispatcher:
         crew = max(1, workers)
         allowed = min(self._settings.outstanding, crew + max(1, crew // RUNS_AHEAD))
         while self.live < allowed and (backlog := self._neediest()) is not None:
-            minutes_left = sum(backlog.minutes_left for backlog in self.backlogs)
-            cut = backlog.cut(size_chunk(self._settings, backlog.pace, minutes_left, crew))
+            cut = backlog.cut(size_chunk(self._settings, backlog.pace, self._minutes_to_share(crew), crew))
             if cut is None:
                 return
             key, rows = cut
             self._store.keep(chunk_file(self._chunks, backlog.name, key))
             backlog.hold(self._pool.submit(backlog.name, key, len(rows)), rows, now)
             self.runs += 1
+
+    def _minutes_to_share(self, crew: int) -> float:
+        """What the next chunk is a share of, in minutes of one worker.
+
+        A chunk that somebody begins at once is a share of all that is pending. One that is queued ahead waits until
+        what is under way is done, and so is a share of the rest alone; or the last to be begun would be the longest.
+        """
+        if self.live < crew:
+            return sum(backlog.minutes_left for backlog in self.backlogs)
+        return sum(backlog.minutes_free for backlog in self.backlogs)
 
     def _neediest(self) -> Backlog | None:
         """Whose free images would take the longest."""

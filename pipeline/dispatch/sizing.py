@@ -7,10 +7,6 @@ from dataclasses import dataclass, field
 from pipeline.generation.view import NewPart
 from schemas.config import WorkPoolConfig
 
-EVEN_SHARE = 0.8
-"""A chunk's part of what would be each worker's, were everything that is left dealt out evenly. Below 1, so that what
-the estimates get wrong is evened out by what is dealt later; near 1, since each chunk loads a model."""
-
 FIRST_GUESS = 60.0
 """Images a minute of a teacher that nobody measured yet: what sizes its first, short chunks."""
 
@@ -61,7 +57,9 @@ class Pace:
 
 
 def size_chunk(settings: WorkPoolConfig, pace: Pace, minutes_left: float, workers: int) -> int:
-    """Images of the next chunk, one at least.
+    """Images of the next chunk, one at least: what is left is dealt out evenly, since each chunk loads a model.
+
+    What the estimates get wrong is dealt out again by whoever is through first, in ever smaller chunks.
 
     Args:
         settings: the bounds.
@@ -69,7 +67,7 @@ def size_chunk(settings: WorkPoolConfig, pace: Pace, minutes_left: float, worker
         minutes_left: how long one worker would take for everything that is pending, of all teachers.
         workers: who share it.
     """
-    share = EVEN_SHARE * minutes_left / max(1, workers)
+    share = minutes_left / max(1, workers)
     minutes = min(max(share, settings.shortest_minutes), settings.longest_minutes)
     if not pace.is_known:
         minutes = settings.shortest_minutes

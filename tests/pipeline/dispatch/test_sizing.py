@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.dispatch.sizing import EVEN_SHARE, FIRST_GUESS, Pace, size_chunk
+from pipeline.dispatch.sizing import FIRST_GUESS, Pace, size_chunk
 from pipeline.generation.ledger import PartName
 from pipeline.generation.view import NewPart
 from schemas.config import WorkPoolConfig
@@ -56,6 +56,6 @@ def test_a_worker_that_settles_nothing_tells_nothing() -> None:
 @given(minutes=st.floats(0, 1e6), workers=st.integers(0, 1024), rate=st.floats(0.001, 1e5))
 def test_a_chunk_takes_an_even_share_within_the_bounds(minutes: float, workers: int, rate: float) -> None:
     size = size_chunk(SETTINGS, Pace(rate), minutes, workers)
-    share = min(max(EVEN_SHARE * minutes / max(1, workers), 10), 100)
+    share = min(max(minutes / max(1, workers), 10), 100)
     assert size >= 1
     assert size == max(1, round(share * rate))
