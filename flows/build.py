@@ -47,7 +47,14 @@ def _progress() -> Progress:
     return PROGRESS.get() if run is None else RunProgress(run)
 
 
-@flow
+def _name_run() -> str:
+    """What a flow run is called: what it does, and for which build."""
+    asked = flow_run.parameters
+    what = " ".join(asked[name] for name in ("teacher", "chunk") if asked.get(name))
+    return f"{flow_run.flow_name} {what or Path(asked['run_dir']).name}"
+
+
+@flow(flow_run_name=_name_run)
 @reported
 def index(run_dir: str, config: ConfigParameter | None = None) -> None:
     """List what the source holds."""
@@ -55,7 +62,7 @@ def index(run_dir: str, config: ConfigParameter | None = None) -> None:
         stages.index(build)
 
 
-@flow
+@flow(flow_run_name=_name_run)
 @reported
 def select(run_dir: str, config: ConfigParameter | None = None) -> None:
     """Draw the images, and make sure that the benchmark does not leak into train."""
@@ -64,12 +71,7 @@ def select(run_dir: str, config: ConfigParameter | None = None) -> None:
         check_holdout(build.run.selection / SELECTION_FILE)
 
 
-def _name_generation() -> str:
-    asked = flow_run.parameters
-    return f"{asked['teacher']} {asked['chunk']}" if asked.get("chunk") else f"generate-{asked['teacher']}"
-
-
-@flow(flow_run_name=_name_generation)
+@flow(flow_run_name=_name_run)
 @reported
 def generate(run_dir: str, teacher: str, chunk: str | None = None, config: ConfigParameter | None = None) -> None:
     """Ask one teacher about every image that is still missing or, on a work pool's worker, about those of one chunk."""
@@ -86,7 +88,7 @@ def generate(run_dir: str, teacher: str, chunk: str | None = None, config: Confi
         show_table(f"chunk-{teacher}", chunk_rows(report), f"{teacher}, chunk {chunk}, {report.seconds:,.0f} s")
 
 
-@flow
+@flow(flow_run_name=_name_run)
 @reported
 def pack(run_dir: str, config: ConfigParameter | None = None) -> None:
     """Write the shards."""
@@ -95,7 +97,7 @@ def pack(run_dir: str, config: ConfigParameter | None = None) -> None:
         show_table("images", build_rows(manifest), "Where every entry of the source went")
 
 
-@flow
+@flow(flow_run_name=_name_run)
 @reported
 def verify(run_dir: str, config: ConfigParameter | None = None) -> None:
     """Read the packed dataset back."""
@@ -104,7 +106,7 @@ def verify(run_dir: str, config: ConfigParameter | None = None) -> None:
         show_text("report", _describe_report(build), "What came of the build")
 
 
-@flow
+@flow(flow_run_name=_name_run)
 @reported
 def build(run_dir: str, config: ConfigParameter | None = None) -> None:
     """Do whatever is missing, from source to verified dataset."""
@@ -117,7 +119,7 @@ def build(run_dir: str, config: ConfigParameter | None = None) -> None:
         verify(run_dir, work.config)
 
 
-@flow
+@flow(flow_run_name=_name_run)
 @reported
 def hand_out(run_dir: str, teachers: list[str], config: ConfigParameter | None = None) -> None:
     """Have the workers of a pool ask teachers about every image that is still missing."""

@@ -169,7 +169,7 @@ class WorkPoolConfig(Contract):
     work_pool: Name
     """Name of the pool; its workers run the deployment ``generate/WORK_POOL``."""
     longest_minutes: float = Field(default=240, gt=0)
-    """A chunk is to keep a worker busy for so long at most. A run that breaks off loses what was in flight, however long
+    """A chunk is to keep a worker busy for so long at most. What a run loses that breaks off is in flight, however long
     it was to be; but the shorter chunks are, the sooner a worker that joins finds work."""
     shortest_minutes: float = Field(default=5, gt=0)
     """At least for so long, while there are images left: enough to be worth loading a model."""

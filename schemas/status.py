@@ -49,7 +49,7 @@ class WorkerStatus(Contract):
     parts: Count
     attempts: Count
     images: Count
-    """That it settled."""
+    """That it settled; one that a contradicting double opened again counts for each who did."""
     images_lately: Count
     """Of these, in the time that ``TeacherStatus.lately`` is about."""
     seconds_since: float = Field(ge=0)

@@ -19,6 +19,7 @@ from flows.cli import (
     report_verbs,
     score_verb,
     show_verb,
+    status_verb,
 )
 from flows.cli.app import app, main
 
@@ -38,4 +39,5 @@ __all__ = [
     "report_verbs",
     "score_verb",
     "show_verb",
+    "status_verb",
 ]

@@ -18,6 +18,7 @@ from flows.cli.running import (
     run_flow,
     run_index,
     run_stage,
+    submit_build,
 )
 from schemas.errors import ConfigError
 
@@ -48,12 +49,18 @@ def build(
     source: Source = None,
     source_form: SourceForm = None,
     dry_run: DryRun = False,
+    submit: Annotated[
+        bool, typer.Option("--submit", help="Hand the build to the deployment build/cpu, and do not wait for it.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Do whatever is missing, from the source to a verified dataset."""
     settings = load_build(config, source, source_form)
     if dry_run:
         print_plan(settings, run_dir)
+        return
+    if submit:
+        submit_build(settings, run_dir)
         return
     with interruptible():
         run_flow("build", settings, run_dir, quiet=quiet)

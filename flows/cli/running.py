@@ -69,6 +69,20 @@ def run_flow(stage: str, config: BuildConfig, run_dir: Path, *, quiet: bool, tea
         flows.run(stage, config, run_dir, teachers)
 
 
+def submit_build(config: BuildConfig, run_dir: Path) -> None:
+    """Have a worker of the pool ``cpu`` be the parent of a build, and say where it is to be seen."""
+    from pipeline.rundir import check_run  # noqa: PLC0415 - verbs load what they need
+    from pipeline.stages import Build  # noqa: PLC0415
+
+    Build(config, check_run(run_dir, config), Silent()).check()
+    environment.prepare_environment()
+    from flows.cluster.submitting import submit  # noqa: PLC0415 - Prefect takes its time
+
+    submitted = submit(config, run_dir.resolve())
+    typer.echo(f"{submitted.name} was handed to a worker of the pool cpu: {submitted.url}")
+    typer.echo(f"To see how it goes: imagenet-think status {shlex.quote(str(run_dir))}")
+
+
 def run_index(config: Path | None, source: str | None, form: str | None, run_dir: Path, *, quiet: bool) -> None:
     """Index a build's source, or one that is named alone, and say what was found.
 

@@ -28,7 +28,7 @@ from prefect.exceptions import ObjectNotFound  # noqa: E402
 from prefect.states import Cancelled, Cancelling, Crashed  # noqa: E402
 
 from pipeline.dispatch import PoolRun, PoolUnavailableError, RunState  # noqa: E402
-from schemas.errors import ConfigError  # noqa: E402
+from schemas.errors import ConfigError, ImageNetThinkError  # noqa: E402
 
 FLOW = "generate"
 """The flow whose deployments run chunks; a deployment is named for its pool."""
@@ -95,7 +95,7 @@ class PrefectPool:
             ConfigError: there is no such pool.
             PoolUnavailableError: the server cannot be asked.
         """
-        with _absence_told(f"the Prefect server has no work pool {self._work_pool}"):
+        with absence_told(f"the Prefect server has no work pool {self._work_pool}"):
             workers = self._client.read_workers_for_work_pool(self._work_pool)
         return sum(worker.status == WorkerStatus.ONLINE for worker in workers)
 
@@ -115,13 +115,13 @@ class PrefectPool:
         """
         ids = [UUID(run) for run in runs]
         found: list[FlowRun] = []
-        with _absence_told("the Prefect server lost these runs"):
+        with absence_told("the Prefect server lost these runs"):
             for start in range(0, len(ids), _PAGE):
                 wanted = FlowRunFilter(id=FlowRunFilterId(any_=ids[start : start + _PAGE]))
                 found += self._client.read_flow_runs(flow_run_filter=wanted, limit=_PAGE)
         return [_to_run(run) for run in found]
 
-    def submit(self, teacher: str, chunk: str, images: int) -> PoolRun:
+    def submit(self, teacher: str, chunk: str, images: int) -> PoolRun:  # noqa: ARG002 - the run itself says how many
         """Make a flow run of a chunk, or find the one that an answer was lost about.
 
         Raises:
@@ -131,11 +131,11 @@ class PrefectPool:
         there = self._find(tags=[f"{_RUN}{self._run_id}", f"{_CHUNK}{chunk}"])
         if there:
             return there[0]
-        with _absence_told(f"the Prefect server has no deployment {FLOW}/{self._work_pool}"):
+        with absence_told(f"the Prefect server has no deployment {FLOW}/{self._work_pool}"):
             run = run_deployment(
                 f"{FLOW}/{self._work_pool}",
                 parameters={"run_dir": self._run_dir, "teacher": teacher, "chunk": chunk},
-                flow_run_name=f"{teacher} {chunk} ({images:,} images)",
+                flow_run_name=f"{FLOW} {teacher} {chunk}",
                 tags=tags_of(self._run_id, teacher, chunk),
                 timeout=0,
             )
@@ -148,7 +148,7 @@ class PrefectPool:
         Raises:
             PoolUnavailableError: the server cannot be asked.
         """
-        with _absence_told("the Prefect server lost this run"):
+        with absence_told("the Prefect server lost this run"):
             state = self._client.read_flow_run(UUID(run.id)).state
             if state is not None and (end := _end_of(state, reason)) is not None:
                 self._client.set_flow_run_state(UUID(run.id), end, force=True)
@@ -158,7 +158,7 @@ class PrefectPool:
             tags=FlowRunFilterTags(all_=tags), state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_LIVE))
         )
         found: list[FlowRun] = []
-        with _absence_told("the Prefect server lists no flow runs"):
+        with absence_told("the Prefect server lists no flow runs"):
             while True:
                 page = self._client.read_flow_runs(flow_run_filter=wanted, limit=_PAGE, offset=len(found))
                 found += page
@@ -196,18 +196,30 @@ def _end_of(state: State[Any], reason: str) -> State[Any] | None:
 
 
 @contextlib.contextmanager
-def _absence_told(missing: str) -> Iterator[None]:
-    """Turn what the client says into what the dispatcher waits out, or somebody must mend."""
+def absence_told(missing: str) -> Iterator[None]:
+    """Turn what the client says into what the dispatcher waits out, or somebody must mend.
+
+    Args:
+        missing: what a status of 404 means.
+
+    Raises:
+        PoolUnavailableError: the server is away, or will answer otherwise later.
+        ConfigError: something is not there.
+        ImageNetThinkError: the server refuses for good.
+    """
     try:
         yield
     except ObjectNotFound as error:
         raise ConfigError(
-            missing, "make it with imagenet-think deploy, or correct generation.where.work_pool"
+            missing, "imagenet-think deploy makes those of the pools cpu and gpu; for others see docs/cluster.md"
         ) from error
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
         if status < httpx.codes.INTERNAL_SERVER_ERROR and status not in _WAITED_OUT:
-            raise
+            raise ImageNetThinkError(
+                f"the Prefect server refuses with status {status}",
+                "check its credentials (PREFECT_API_KEY, PREFECT_API_AUTH_STRING) and versions, and see its log",
+            ) from error
         raise PoolUnavailableError(f"the Prefect server answers with status {status}") from error
     except httpx.TransportError as error:
         raise PoolUnavailableError(f"the Prefect server does not answer ({error or type(error).__name__})") from error

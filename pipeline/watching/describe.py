@@ -30,7 +30,7 @@ def describe_teacher(watch: TeacherWatch, selected: Collection[str], chunks: Pat
     folder = chunks / f"teacher={watch.setup.name}"
     return TeacherStatus(
         teacher=watch.setup.name,
-        state="to do" if not selected else "begun" if to_ask and watch.notes else "to do" if to_ask else "done",
+        state="done" if selected and not to_ask else "begun" if watch.notes else "to do",
         selected=len(selected),
         done=done,
         given_up=given_up.total(),

@@ -42,8 +42,8 @@ def read_outcomes(part: Path, results: LedgerResults) -> Iterator[Outcome]:
     table = read_columns(part, [*_COLUMNS, "parser"])
     if table["parser"].unique().to_pylist() != [PARSER_VERSION]:
         for row in read_rows(part, Completion):
-            values = [getattr(row, name) for name in _COLUMNS]
-            yield Outcome(*values)._replace(status=results.parse(row).status)
+            outcome = Outcome(*(getattr(row, name) for name in _COLUMNS))
+            yield outcome._replace(status=results.parse(row).status)
         return
     for values in zip(*(table[name].to_pylist() for name in _COLUMNS), strict=True):
         outcome = Outcome(*values)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import main, status_verb  # noqa: F401 - registers the verb
+from flows.cli import main
 from flows.status import WORKERS_SHOWN, describe_status
 from pipeline import stages
 from pipeline.rundir import exclusive
@@ -67,8 +67,7 @@ def test_its_json_is_the_contract(
 
 
 def test_it_watches_until_it_is_interrupted(build: stages.Build) -> None:
-    verb = "from flows.cli import main, status_verb; main()"
-    command = [sys.executable, "-c", verb, "status", str(build.run.path), "--json", "--watch", "--every", "0.1"]
+    command = [sys.executable, "-m", "flows.cli", "status", str(build.run.path), "--json", "--watch", "--every", "0.1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         first, second = (RunStatus.model_validate_json(process.stdout.readline()) for _ in range(2))
@@ -84,7 +83,7 @@ def test_it_needs_no_prefect(build: stages.Build) -> None:
     script = f"""
 import sys
 from pathlib import Path
-from flows.cli import app, status_verb
+from flows.cli import app
 from flows.status import show_status
 from pipeline.progress import Silent
 show_status(Path({str(build.run.path)!r}), Silent(), None, as_json=True)
