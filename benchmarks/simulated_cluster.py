@@ -16,8 +16,9 @@ from pipeline.dispatch import Dispatcher, PoolRun, RunState, chunk_file, read_ch
 from pipeline.dispatch.pool import ENDED
 from pipeline.generation.ledger import ledger_directory
 
-POLL_SECONDS = 20.0
-"""Between two looks of the parent: rarer than a build's, to save real time."""
+POLL_SECONDS = 640.0
+"""Between two looks of the parent, over the number of workers: rarer than a build's where few are at work for days, to
+save real time. From 5, which is a build's, to 60."""
 
 START_SECONDS = 8.0
 """From a worker that is free to its next run's process: the worker's look at the queue, and Python's start."""
@@ -103,7 +104,7 @@ class Cluster:
             if is_done:
                 break
             self._hand_out()
-            at += POLL_SECONDS
+            at += min(60.0, max(5.0, POLL_SECONDS / self.result.workers))
         self.result.hours, self.result.runs = self.now / 3600, dispatcher.runs
         return self.result
 

@@ -3,7 +3,8 @@
 The user's own settings win. The values and their reasons:
 
 - analytics and promotional content off: a build says nothing to anyone;
-- logs at CRITICAL when embedded: the command line tells what happens, in its own words, once;
+- logs at CRITICAL when embedded, and on the terminal of any command: it tells what happens in its own words, once. On
+  a server that somebody else runs they are kept as usual;
 - the embedded server keeps to the run directory and runs none of the services that only deployments need;
 - the embedded server is asked directly, whatever proxy the user has: a proxy cannot reach this machine's loopback.
 """
@@ -48,12 +49,18 @@ def is_embedded() -> bool:
     return not os.environ.get("PREFECT_API_URL")
 
 
-def prepare_environment(home: Path | None = None) -> None:
-    """Set what is not set. ``home`` is where an embedded server keeps its database.
+_COMMAND = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
 
-    Call it before Prefect is imported; afterwards it has no effect.
+
+def prepare_environment(home: Path | None = None) -> None:
+    """Set what is not set. Call it before Prefect is imported; afterwards it has no effect.
+
+    Args:
+        home: of a command: where an embedded server keeps its database. Flow runs on workers have none.
     """
     settings = dict(_ALWAYS)
+    if home is not None:
+        settings |= _COMMAND
     if is_embedded():
         settings |= _EMBEDDED
         _ask_loopback_directly()

@@ -54,6 +54,10 @@ class ConservationError(ImageNetThinkError):
     """A stage's counts do not add up: something was lost or made twice. A defect of ours, never ignored."""
 
 
+class StorageError(ImageNetThinkError):
+    """The object store of a run directory refuses, cannot be reached, or holds what it should not."""
+
+
 class EngineError(ImageNetThinkError):
     """A model could not be asked."""
 

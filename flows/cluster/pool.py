@@ -195,6 +195,12 @@ def _end_of(state: State[Any], reason: str) -> State[Any] | None:
             return None
 
 
+def _explain_missing(what: str) -> ConfigError:
+    return ConfigError(
+        what, "imagenet-think deploy makes those of the pools cpu and gpu; for others see docs/cluster.md"
+    )
+
+
 @contextlib.contextmanager
 def absence_told(missing: str) -> Iterator[None]:
     """Turn what the client says into what the dispatcher waits out, or somebody must mend.
@@ -210,11 +216,11 @@ def absence_told(missing: str) -> Iterator[None]:
     try:
         yield
     except ObjectNotFound as error:
-        raise ConfigError(
-            missing, "imagenet-think deploy makes those of the pools cpu and gpu; for others see docs/cluster.md"
-        ) from error
+        raise _explain_missing(missing) from error
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
+        if status == httpx.codes.NOT_FOUND:
+            raise _explain_missing(missing) from error
         if status < httpx.codes.INTERNAL_SERVER_ERROR and status not in _WAITED_OUT:
             raise ImageNetThinkError(
                 f"the Prefect server refuses with status {status}",

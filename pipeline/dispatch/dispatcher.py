@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,8 @@ from schemas.config import WorkPoolConfig
 from schemas.errors import EngineError
 
 MOST_FAILURES = 8
-"""Runs that break off one after the other without settling an image before the build stops. More than it takes to find
-one image that kills engines: that breaks five runs."""
-
-RUNS_AHEAD = 8
-"""One run is submitted ahead for so many workers, so that who finishes finds the next one there."""
+"""Runs of one teacher that break off one after the other without settling an image, before the build stops. More than
+it takes to find one image that kills engines: that breaks five runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ class Dispatcher:
         self._store = store
         self._warn = warn
         self._clock = clock
-        self._failures = 0
+        self._failures: Counter[str] = Counter()
         self._is_alone = False
 
     @property
@@ -101,8 +99,9 @@ class Dispatcher:
         live = self._pool.list_live()  # before the ledger: what has ended by now has written everything
         self._store.fetch()
         now = self._clock()
-        if sum(backlog.refresh(now) for backlog in self.backlogs):
-            self._failures = 0
+        for backlog in self.backlogs:
+            if backlog.refresh(now):
+                self._failures[backlog.name] = 0
         self._adopt(live, now)
         self._look_after({run.id: run for run in live}, now)
         if not self.pending:
@@ -148,15 +147,15 @@ class Dispatcher:
             self._warn(f"{backlog.name}: gave images up that broke every run that asked about them; see {part.name}")
         if not holding.has_failed:
             return
-        self._failures += not holding.touched
+        self._failures[run.teacher] += not holding.touched
         said = run.message or "without a word"
         self._warn(
             f"{run.teacher}: run of chunk {run.chunk} broke off ({said}); {len(holding.left):,} images left of it"
         )
-        if self._failures >= MOST_FAILURES:
+        if (failures := self._failures[run.teacher]) >= MOST_FAILURES:
             raise EngineError(
-                f"{run.teacher}: {self._failures} runs in a row broke off without settling an image, the last: {said}",
-                "what is done is kept; mend the cause and start the build again",
+                f"{run.teacher}: {failures} runs in a row broke off without settling an image, the last: {said}",
+                "mend the cause and start the build again",
             )
 
     def _withdraw(self) -> None:
@@ -169,25 +168,18 @@ class Dispatcher:
         workers = self._pool.count_workers()
         self._note_workers(workers)
         crew = max(1, workers)
-        allowed = min(self._settings.outstanding, crew + max(1, crew // RUNS_AHEAD))
+        # none ahead: a chunk that waits was cut for a moment that has passed, and then the last one ends long after all
+        # others; to wait for the next look costs a worker seconds, which is little against loading a model
+        allowed = min(self._settings.outstanding, crew)
         while self.live < allowed and (backlog := self._neediest()) is not None:
-            cut = backlog.cut(size_chunk(self._settings, backlog.pace, self._minutes_to_share(crew), crew))
+            minutes_left = sum(each.minutes_left for each in self.backlogs)
+            cut = backlog.cut(size_chunk(self._settings, backlog.pace, minutes_left, crew))
             if cut is None:
                 return
             key, rows = cut
             self._store.keep(chunk_file(self._chunks, backlog.name, key))
             backlog.hold(self._pool.submit(backlog.name, key, len(rows)), rows, now)
             self.runs += 1
-
-    def _minutes_to_share(self, crew: int) -> float:
-        """What the next chunk is a share of, in minutes of one worker.
-
-        A chunk that somebody begins at once is a share of all that is pending. One that is queued ahead waits until
-        what is under way is done, and so is a share of the rest alone; or the last to be begun would be the longest.
-        """
-        if self.live < crew:
-            return sum(backlog.minutes_left for backlog in self.backlogs)
-        return sum(backlog.minutes_free for backlog in self.backlogs)
 
     def _neediest(self) -> Backlog | None:
         """Whose free images would take the longest."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,18 +47,19 @@ class LedgerView:
         self._ledger = ledger
         self._seen: set[str] = set()
 
-    def refresh(self) -> list[NewPart]:
-        """Read what was written since the last time.
+    def refresh(self) -> Iterator[NewPart]:
+        """Read what was written since the last time, part by part.
 
         Raises:
             RunDirectoryError: a part is damaged, or the teacher was asked in another way than today's.
         """
         results = read_results(self._setup, self._ledger)
         if results is None:
-            return []
+            return
         names = set(os.listdir(results.directory)) if results.directory.exists() else set()  # noqa: PTH208 - names alone
         unseen = sorted(name for name in names - self._seen if is_part(name))
-        return [self._take(results.directory / name, results) for name in unseen]
+        for name in unseen:
+            yield self._take(results.directory / name, results)
 
     def _take(self, part: Path, results: LedgerResults) -> NewPart:
         images = results.tally(part, self.standings)

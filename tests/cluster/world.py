@@ -173,8 +173,8 @@ class Cluster:
 
     def start_build(self, config: Path, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a build's parent."""
-        command = ("flows.cli", "build", config, "--run-dir", self.run_dir, "--quiet", *arguments)
-        build = start(*command, env=self.server.env, log=self.folder / "build.log")
+        verb = ("flows.cli", "build", str(config), "--run-dir", str(self.run_dir), "--quiet", *arguments)
+        build = start(*verb, env=self.server.env, log=self.folder / "build.log")
         self.started.append(build)
         return build
 

@@ -61,9 +61,10 @@ def test_an_absence_is_waited_out(error: Exception) -> None:
         raise error
 
 
-def test_what_is_missing_is_named() -> None:
+@pytest.mark.parametrize("error", [ObjectNotFound(http_exc=answer(404)), answer(404)])
+def test_what_is_missing_is_named(error: Exception) -> None:
     with pytest.raises(ConfigError, match="no work pool gpu; imagenet-think deploy"), absence_told("no work pool gpu"):
-        raise ObjectNotFound(http_exc=answer(404))
+        raise error
 
 
 @pytest.mark.parametrize("status", [401, 403, 409, 422])
