@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -32,8 +31,9 @@ def environment(**variables: str) -> dict[str, str]:
     """That of this process without its own Prefect, this checkout importable, and these variables."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "CUDA_"))}
     quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "PREFECT_SERVER_UI_ENABLED": "false"}
-    loopback = {"no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1", "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-    return inherited | quiet | loopback | variables
+    loopback = {"no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1", "COLUMNS": "200"}
+    path = os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT)])
+    return inherited | quiet | loopback | {"PYTHONPATH": path} | variables
 
 
 def start(*command: str | Path, env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
@@ -151,6 +151,8 @@ class Cluster:
 
     server: Server
     folder: Path
+    variables: dict[str, str] = field(default_factory=dict)
+    """Of workers."""
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -161,7 +163,7 @@ class Cluster:
         """Start a launcher, and wait until the server hears of its worker."""
         command = ("flows.cli", "worker", "--pool", pool, "--gpus", gpus, "--name", name, "--grace", "10")
         # a temporary folder of the test's own: locks on GPUs are there, and other tests have the same GPUs
-        env = self.server.env | {"TMPDIR": str(self.folder)}
+        env = self.server.env | self.variables | {"TMPDIR": str(self.folder)}
         launcher = start(*command, env=env, log=self.folder / f"{name}.log")
         self.started.append(launcher)
         wait_until(lambda: self.is_online(name, pool))
@@ -248,12 +250,10 @@ def process_of(parent: int, *words: str, seconds: float = 60.0) -> psutil.Proces
 
 
 @contextlib.contextmanager
-def cluster_in(server: Server, folder: Path) -> Iterator[Cluster]:
+def cluster_in(server: Server, folder: Path, **variables: str) -> Iterator[Cluster]:
     """A cluster that leaves nothing behind."""
-    cluster = Cluster(server, folder)
-    began = time.monotonic()
+    cluster = Cluster(server, folder, variables)
     try:
         yield cluster
     finally:
         cluster.stop()
-        sys.stderr.write(f"{time.monotonic() - began:.0f} s\n")
