@@ -8,7 +8,7 @@ deployments, on work pools.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from prefect import flow  # noqa: E402
 from prefect.runtime import flow_run  # noqa: E402
 
 from eval import check_holdout  # noqa: E402
-from flows.at_work import at_work, last_config  # noqa: E402
+from flows.at_work import at_work, open_chunk  # noqa: E402
 from flows.cluster.dispatching import check_server, generate_on_pool  # noqa: E402
 from flows.cluster.gpus import gpus_held  # noqa: E402
 from flows.cluster.parameters import ConfigParameter  # noqa: E402
@@ -36,10 +36,26 @@ PROGRESS: ContextVar[Progress] = ContextVar("progress", default=Silent())  # noq
 """Where flows in this process tell how they advance. Not a parameter: it cannot travel to another machine."""
 
 
-@contextlib.contextmanager
-def _open(config: BuildConfig | None, run_dir: str) -> Iterator[stages.Build]:
-    with at_work(config, Path(run_dir), _progress()) as build:
-        yield build
+_NEEDS = {
+    "index": ("index", "candidates"),
+    "select": ("index", "candidates", "selection"),
+    "generate": ("candidates", "selection", "ledger"),
+    "hand_out": ("candidates", "selection"),
+    "pack": ("index", "candidates", "selection", "ledger", "dataset"),
+    "verify": ("dataset",),
+}
+_MAKES = {
+    "index": ("index", "candidates", "reports"),
+    "select": ("selection", "candidates", "reports"),
+    "generate": ("ledger", "reports"),
+    "pack": ("dataset", "reports"),
+    "verify": ("reports",),
+}
+"""Folders of the run directory, by flow: what is fetched before and sent after it, where it lies on an object store."""
+
+
+def _open(flow: str, config: BuildConfig | None, run_dir: str) -> contextlib.AbstractContextManager[stages.Build]:
+    return at_work(config, run_dir, _progress(), _NEEDS.get(flow, ()), _MAKES.get(flow, ()))
 
 
 def _progress() -> Progress:
@@ -58,7 +74,7 @@ def _name_run() -> str:
 @reported
 def index(run_dir: str, config: ConfigParameter | None = None) -> None:
     """List what the source holds."""
-    with _open(config, run_dir) as build:
+    with _open("index", config, run_dir) as build:
         stages.index(build)
 
 
@@ -66,7 +82,7 @@ def index(run_dir: str, config: ConfigParameter | None = None) -> None:
 @reported
 def select(run_dir: str, config: ConfigParameter | None = None) -> None:
     """Draw the images, and make sure that the benchmark does not leak into train."""
-    with _open(config, run_dir) as build:
+    with _open("select", config, run_dir) as build:
         stages.select(build)
         check_holdout(build.run.selection / SELECTION_FILE)
 
@@ -76,12 +92,12 @@ def select(run_dir: str, config: ConfigParameter | None = None) -> None:
 def generate(run_dir: str, teacher: str, chunk: str | None = None, config: ConfigParameter | None = None) -> None:
     """Ask one teacher about every image that is still missing or, on a work pool's worker, about those of one chunk."""
     if chunk is None:
-        with _open(config, run_dir) as build:
+        with _open("generate", config, run_dir) as build:
             stages.generate(build, teacher)
         return
     # the parent of the chunks holds the directory; engines of one machine's GPUs are kept apart by the GPUs' own locks
     progress = _progress()
-    build = stages.open_build(config or last_config(Path(run_dir)), Path(run_dir), progress)
+    build = open_chunk(config, run_dir, teacher, chunk, progress)
     with gpus_held(progress.warn):
         report = generate_chunk(build, teacher, chunk)
     if report is not None:
@@ -92,7 +108,7 @@ def generate(run_dir: str, teacher: str, chunk: str | None = None, config: Confi
 @reported
 def pack(run_dir: str, config: ConfigParameter | None = None) -> None:
     """Write the shards."""
-    with _open(config, run_dir) as build:
+    with _open("pack", config, run_dir) as build:
         manifest = stages.pack_dataset(build)
         show_table("images", build_rows(manifest), "Where every entry of the source went")
 
@@ -101,7 +117,7 @@ def pack(run_dir: str, config: ConfigParameter | None = None) -> None:
 @reported
 def verify(run_dir: str, config: ConfigParameter | None = None) -> None:
     """Read the packed dataset back."""
-    with _open(config, run_dir) as build:
+    with _open("verify", config, run_dir) as build:
         stages.verify(build)
         show_text("report", _describe_report(build), "What came of the build")
 
@@ -110,7 +126,7 @@ def verify(run_dir: str, config: ConfigParameter | None = None) -> None:
 @reported
 def build(run_dir: str, config: ConfigParameter | None = None) -> None:
     """Do whatever is missing, from source to verified dataset."""
-    with _open(config, run_dir) as work:
+    with _open("build", config, run_dir) as work:
         check_server(work.config.generation.where)
         index(run_dir, work.config)
         select(run_dir, work.config)
@@ -123,7 +139,7 @@ def build(run_dir: str, config: ConfigParameter | None = None) -> None:
 @reported
 def hand_out(run_dir: str, teachers: list[str], config: ConfigParameter | None = None) -> None:
     """Have the workers of a pool ask teachers about every image that is still missing."""
-    with _open(config, run_dir) as build:
+    with _open("hand_out", config, run_dir) as build:
         where = build.config.generation.where
         assert where is not None
         generate_on_pool(build, where, teachers)

@@ -12,13 +12,16 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from flows.at_work import last_config
+from flows.at_work import last_config, mirror_of
 from flows.summary import Line, print_lines
 from pipeline.lines import printable
 from pipeline.progress import Progress
 from pipeline.watching import RunWatch
 from schemas.errors import RunDirectoryError
 from schemas.status import DatasetStatus, Rate, RunStatus, StageStatus, TeacherStatus, WorkerStatus
+
+_FETCHED = ("run.json", "config.yaml", "index", "selection", "ledger", "chunks", "reports")
+"""Of a run directory on an object store; the dataset itself is left there."""
 
 WORKERS_SHOWN = 16
 """Workers of a teacher in a table; nodes that are hired anew each day have many names."""
@@ -41,6 +44,9 @@ def show_status(run_dir: Path, progress: Progress, every: float | None, *, as_js
         ConfigError: its configuration is damaged.
         DatasetError: its dataset's manifest is damaged.
     """
+    mirror = mirror_of(run_dir, progress)
+    if mirror is not None:
+        mirror.pull(*_FETCHED)
     if not run_dir.is_dir():
         raise RunDirectoryError(f"{run_dir}: there is no such folder", "name the directory of a build")
     watch = RunWatch(last_config(run_dir), run_dir, progress)

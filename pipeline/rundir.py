@@ -16,6 +16,10 @@ from schemas.errors import RunDirectoryError
 from schemas.loading import dump_config
 
 LOCK_FILE = ".lock"
+MIRROR_FOLDER = ".mirror"
+"""In the local copy of a run directory that lies on an object store: where it comes from, and what was transferred."""
+
+RUN_FILE = "run.json"
 CONFIG_FILE = "config.yaml"
 """The configuration as last used."""
 INDEX_FOLDER, CANDIDATES_FOLDER = "index", "candidates"
@@ -93,8 +97,8 @@ def open_run(path: Path, config: BuildConfig) -> RunDirectory:
     run = check_run(path, config)
     _make(path)
     identity = RunIdentity(layout=LAYOUT, identity=config.identity())
-    if not (path / "run.json").exists():
-        write_atomic(path / "run.json", canonical_json(identity.model_dump(mode="json")))
+    if not (path / RUN_FILE).exists():
+        write_atomic(path / RUN_FILE, canonical_json(identity.model_dump(mode="json")))
     return run
 
 
@@ -133,7 +137,7 @@ def check_run(path: Path, config: BuildConfig | None) -> RunDirectory:
         ) from error
     if exists and not path.is_dir():
         raise RunDirectoryError(f"{path}: is a file", "choose another --run-dir")
-    marker = path / "run.json"
+    marker = path / RUN_FILE
     if marker.exists():
         _check_identity(marker, config)
     elif path.is_dir() and not all(_is_ours(entry) for entry in path.iterdir()):
@@ -164,7 +168,8 @@ def _refuse(run: RunDirectory, holder: str) -> RunDirectoryError:
 
 def _is_ours(entry: Path) -> bool:
     """Whether a first start that was killed at once may have left this, or one that only indexed a source."""
-    return entry.name in {LOCK_FILE, INDEX_FOLDER, CANDIDATES_FOLDER} or entry.name.endswith(TEMPORARY_SUFFIX)
+    ours = {LOCK_FILE, INDEX_FOLDER, CANDIDATES_FOLDER, MIRROR_FOLDER}
+    return entry.name in ours or entry.name.endswith(TEMPORARY_SUFFIX)
 
 
 def _check_identity(marker: Path, config: BuildConfig | None) -> None:

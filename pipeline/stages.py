@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ from pipeline.generation import (
     read_results,
     set_up_teachers,
 )
+from pipeline.generation.ledger import leave_it_there
 from pipeline.packing import PackInputs, pack
 from pipeline.packing.sidecars import MANIFEST_FILE
 from pipeline.progress import Progress, Silent
@@ -56,11 +58,13 @@ class Build:
         config: what to build.
         run: where.
         progress: where to tell how it goes.
+        landed: is given each file of the generation stage that others wait for, once it is written.
     """
 
     config: BuildConfig
     run: RunDirectory
     progress: Progress
+    landed: Callable[[Path], None] = leave_it_there
 
     @cached_property
     def source(self) -> Source:
@@ -124,10 +128,16 @@ class Build:
             source=self.source,
             taxonomy=self.taxonomy,
             progress=self.progress,
+            landed=self.landed,
         )
 
 
-def open_build(config: BuildConfig, run_dir: Path, progress: Progress | None = None) -> Build:
+def open_build(
+    config: BuildConfig,
+    run_dir: Path,
+    progress: Progress | None = None,
+    landed: Callable[[Path], None] = leave_it_there,
+) -> Build:
     """Open (or make) a run directory for a configuration, once everything that is cheap to check was found in order.
 
     Raises:
@@ -135,7 +145,7 @@ def open_build(config: BuildConfig, run_dir: Path, progress: Progress | None = N
         SourceError: no images where they should be.
         RunDirectoryError: it belongs to another configuration.
     """
-    build = Build(config, check_run(run_dir, config), progress or Silent())
+    build = Build(config, check_run(run_dir, config), progress or Silent(), landed)
     build.check()
     open_run(run_dir, config)
     return build

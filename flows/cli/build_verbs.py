@@ -9,6 +9,7 @@ import typer
 
 from flows.cli.app import app
 from flows.cli.running import (
+    find_run_dir,
     interruptible,
     load_build,
     make_progress,
@@ -24,7 +25,14 @@ from schemas.errors import ConfigError
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file of the build.")]
 RunDir = Annotated[
-    Path, typer.Option("--run-dir", help="Directory of this build; safe to use again after any interruption.")
+    Path,
+    typer.Option(
+        "--run-dir",
+        parser=find_run_dir,
+        metavar="DIR",
+        help="Directory of this build, or its address on an object store, s3://BUCKET/FOLDER; safe to use again after "
+        "any interruption.",
+    ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and how much, and do nothing.")]
 Source = Annotated[

@@ -41,6 +41,16 @@ def interruptible(*, at_once: bool = False) -> Iterator[None]:
         raise typer.Exit(code) from None
 
 
+def find_run_dir(given: str) -> Path:
+    """Where a run directory is worked on, of one on an object store its local copy.
+
+    Raises: see :func:`flows.at_work.find_run`.
+    """
+    from flows.at_work import find_run  # noqa: PLC0415 - verbs load what they need
+
+    return find_run(given, make_progress(quiet=True)) if "://" in given else Path(given)
+
+
 def load_build(config: Path, source: str | None, form: str | None) -> BuildConfig:
     """A build's configuration, its source perhaps replaced on the command line."""
     return override_source(load_config(config), source, form)

@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from flows.cli.app import app
-from flows.cli.running import interruptible, make_progress
+from flows.cli.running import find_run_dir, interruptible, make_progress
 
 
 @app.command()
 def status(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a build, at work or not.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", parser=find_run_dir, help="Directory of a build, or its address.")
+    ],
     *,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, on one line; with --watch, one each time.")

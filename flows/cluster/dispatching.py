@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flows import environment
+from flows.at_work import mirror_of
 from flows.cluster.pool import PrefectPool
-from pipeline.dispatch import claim_run_id, dispatch, open_dispatcher
+from pipeline.dispatch import SHARED_DISK, Store, claim_run_id, dispatch, open_dispatcher
 from pipeline.stages import Build
 from schemas.config import WorkPoolConfig
 from schemas.errors import ConfigError
@@ -35,6 +36,14 @@ def generate_on_pool(build: Build, where: WorkPoolConfig, teachers: Sequence[str
         SourceError: see :func:`pipeline.dispatch.open_dispatcher`.
     """
     check_server(where)
-    run_dir = str(build.run.path.resolve())
-    with PrefectPool(run_dir, claim_run_id(build.run.chunks), where.work_pool) as pool:
-        dispatch(open_dispatcher(build, pool, where, teachers), where.poll_seconds, build.progress)
+    path, store = build.run.path, SHARED_DISK
+    mirror = mirror_of(path, build.progress)
+    if mirror is not None:
+        mirror.pull("ledger", "chunks")
+        store = Store(fetch=lambda: mirror.pull("ledger"), keep=mirror.put)
+    run_id = claim_run_id(build.run.chunks)
+    if mirror is not None:
+        mirror.push("chunks")  # the run's id, for whoever is the parent elsewhere
+    run_dir = str(path.resolve()) if mirror is None else mirror.url
+    with PrefectPool(run_dir, run_id, where.work_pool) as pool:
+        dispatch(open_dispatcher(build, pool, where, teachers, store), where.poll_seconds, build.progress)

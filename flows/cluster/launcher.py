@@ -23,7 +23,7 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 API_URL = "PREFECT_API_URL"
 
 GRACE = 25.0
-"""Seconds that a run gets to flush its ledger, end its engine and hand itself on. Slurm and Kubernetes give 30."""
+"""Seconds for a run to flush its ledger and hand itself on, and its worker to end. Slurm and Kubernetes give 30."""
 
 RESTART_PAUSE = 10.0
 """Seconds before a worker that ended by itself is started again; it does when the server is away at its start."""
@@ -43,7 +43,7 @@ class WorkerOptions:
         pool: the work pool.
         gpus: its GPUs, as ``CUDA_VISIBLE_DEVICES`` names them; ``None`` for those that this process may use.
         name: what it is called; host and GPUs when left out.
-        grace: seconds that a run gets when the worker is stopped.
+        grace: seconds that a run and its worker get, together, when they are stopped.
     """
 
     pool: str
@@ -72,7 +72,9 @@ def plan_worker(options: WorkerOptions) -> tuple[list[str], dict[str, str]]:
     return command, {**environment, "PATH": path, VISIBLE: gpus, WORKER_VARIABLE: name}
 
 
-def run_worker(command: Sequence[str], environment: Mapping[str, str], grace: float) -> int:
+def run_worker(
+    command: Sequence[str], environment: Mapping[str, str], grace: float, pause: float = RESTART_PAUSE
+) -> int:
     """Run a worker until it is told to stop; started again when it ends by itself. On the main thread only.
 
     The first SIGTERM or SIGINT tells its run to hand itself on, and then the worker to stop; the second kills both.
@@ -80,7 +82,7 @@ def run_worker(command: Sequence[str], environment: Mapping[str, str], grace: fl
     Returns:
         The exit code: 143 after SIGTERM, 130 after SIGINT.
     """
-    stopper = _Stopper(grace)
+    stopper, told = _Stopper(grace), None
     with stopper.listening():
         while not stopper.signal:
             stopper.worker = subprocess.Popen(  # noqa: S603 - our own command
@@ -91,8 +93,10 @@ def run_worker(command: Sequence[str], environment: Mapping[str, str], grace: fl
             )
             code = stopper.wait()
             if not stopper.signal:
-                sys.stderr.write(f"imagenet-think: the worker ended (exit code {code}); started again\n")
-                stopper.pause(RESTART_PAUSE)
+                if code != told:  # a server that stays away would fill a log with the same line
+                    sys.stderr.write(f"imagenet-think: the worker ended (exit code {code}); started again\n")
+                    told = code
+                stopper.pause(pause)
     return 128 + stopper.signal
 
 
@@ -136,18 +140,20 @@ class _Stopper:
 
     def _take_down(self, worker: subprocess.Popen[bytes]) -> None:
         runs = _children(worker.pid)
+        # listed before anybody is told: what outlives its parent is a descendant of the worker no longer
+        family = [worker.pid, *_descendants(worker.pid)]
+        deadline = time.monotonic() + self._grace
         for run in runs:
             _send(run, signal.SIGTERM)
-        self._wait_for(runs)
-        family = [worker.pid, *_descendants(worker.pid)]
+        self._wait_for(runs, deadline)
+        family += [process for process in _descendants(worker.pid) if process not in family]
         _send(worker.pid, signal.SIGTERM)
-        self._wait_for(family)
-        for process in [*family, *_descendants(worker.pid)]:
+        self._wait_for(family, deadline)
+        for process in filter(_is_there, [*family, *_descendants(worker.pid)]):
             _send(process, signal.SIGKILL)
 
-    def _wait_for(self, processes: Sequence[int]) -> None:
-        began = time.monotonic()
-        while time.monotonic() - began < self._grace and any(map(_is_there, processes)):
+    def _wait_for(self, processes: Sequence[int], deadline: float) -> None:
+        while self._grace and time.monotonic() < deadline and any(map(_is_there, processes)):
             time.sleep(0.1)
 
 

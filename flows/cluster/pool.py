@@ -49,6 +49,9 @@ _STATES = {
 }
 _LIVE = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING, StateType.PAUSED]
 
+MOST_RUNS = 1024
+"""What generation.where.outstanding may be at most."""
+
 _PAGE = 200
 """Flow runs in one answer, at most: the server's own limit."""
 
@@ -89,15 +92,20 @@ class PrefectPool:
         self._client.__exit__(kind, error, trace)
 
     def count_workers(self) -> int:
-        """Workers of the pool whose heartbeats the server hears.
+        """Workers of the pool whose heartbeats the server hears, or how many runs at once they may start elsewhere.
 
         Raises:
             ConfigError: there is no such pool.
             PoolUnavailableError: the server cannot be asked.
         """
         with absence_told(f"the Prefect server has no work pool {self._work_pool}"):
+            pool = self._client.read_work_pool(self._work_pool)
             workers = self._client.read_workers_for_work_pool(self._work_pool)
-        return sum(worker.status == WorkerStatus.ONLINE for worker in workers)
+        online = sum(worker.status == WorkerStatus.ONLINE for worker in workers)
+        if online and pool.type != "process":
+            # such a worker starts jobs on other machines, as many as the pool allows
+            return pool.concurrency_limit or MOST_RUNS
+        return online
 
     def list_live(self) -> Sequence[PoolRun]:
         """Runs of this build that have not ended.

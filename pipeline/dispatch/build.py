@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from pipeline.dispatch.backlog import Backlog
 from pipeline.dispatch.chunks import beginning_file, chunk_file, read_chunk
 from pipeline.dispatch.dispatcher import SHARED_DISK, Dispatcher, Store
 from pipeline.dispatch.pool import Pool
 from pipeline.generation import AskedChunk, SelectedImages, generate_pairs
-from pipeline.generation.ledger import leave_it_there
 from pipeline.selection import SELECTION_FILE
 from pipeline.stages import Build, require_selection, write_report
 from schemas.config import WorkPoolConfig
@@ -21,16 +19,13 @@ CHUNK_REPORTS = "chunks"
 """Below the run directory's reports: one of each run of a chunk that asked anything."""
 
 
-def generate_chunk(
-    build: Build, teacher: str, key: str, landed: Callable[[Path], None] = leave_it_there
-) -> GenerationReport | None:
+def generate_chunk(build: Build, teacher: str, key: str) -> GenerationReport | None:
     """Ask one teacher about the images of one chunk that are not settled yet.
 
     Args:
         build: the build.
         teacher: the teacher's name.
         key: the chunk's; its file lies in the run directory.
-        landed: is given each file that others are waiting for, once it is written.
 
     Returns:
         What was done, or ``None`` when nothing was missing.
@@ -48,11 +43,10 @@ def generate_chunk(
         images=list(SelectedImages(build.run.selection / SELECTION_FILE, wanted)),
         pinned=job.images,
         chunk=AskedChunk(key, images, beginning_file(chunks, teacher, key)),
-        landed=landed,
     )
     report = generate_pairs(part)
     if report is not None:
-        landed(write_report(build.run, f"{CHUNK_REPORTS}/{teacher}-{key}", report))
+        build.landed(write_report(build.run, f"{CHUNK_REPORTS}/{teacher}-{key}", report))
     return report
 
 

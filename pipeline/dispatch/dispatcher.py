@@ -31,7 +31,7 @@ class Store:
         keep: takes a file that was written.
     """
 
-    fetch: Callable[[], None]
+    fetch: Callable[[], object]
     keep: Callable[[Path], None]
 
 

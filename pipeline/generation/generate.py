@@ -19,7 +19,7 @@ from pipeline.generation.prepare import Preparation, Prepared
 from pipeline.generation.questions import Questions
 from pipeline.generation.results import Standing
 from pipeline.generation.retries import FEWEST_REFUSALS
-from pipeline.generation.setup import TeacherSetup, claim_identity, read_results
+from pipeline.generation.setup import TeacherSetup, claim_identity, identity_file, read_results
 from pipeline.generation.supervise import SupervisedEngine
 from pipeline.generation.window import first_cause, roll_window
 from pipeline.progress import Progress, Task
@@ -45,7 +45,7 @@ class GenerationJob:
         progress: where to tell how it goes.
         chunk: the part of somebody's plan that ``images`` are, where they are one.
         pinned: the canaries are the first of these; of ``images`` when left out.
-        landed: is given each part of the ledger that was written.
+        landed: is given each file that others read, once it is written.
     """
 
     setup: TeacherSetup
@@ -149,6 +149,7 @@ async def ask_pending(
     """
     setup, settings = job.setup, job.settings
     fingerprint = claim_identity(setup, engine.info, job.ledger).fingerprint
+    job.landed(identity_file(job.ledger, setup.name))
     directory = ledger_directory(job.ledger, setup.name, fingerprint)
     writer = _open_writer(job, directory)
     engine.before_restart = writer.flush

@@ -121,7 +121,7 @@ def claim_identity(setup: TeacherSetup, info: EngineInfo, ledger: Path) -> Gener
         RunDirectoryError: see :func:`check_identity`.
     """
     identity = check_identity(setup, info, ledger)
-    path = _identity_file(ledger, setup.name)
+    path = identity_file(ledger, setup.name)
     if not path.exists():
         write_atomic(path, canonical_json(identity.model_dump(mode="json")))
     return identity
@@ -162,12 +162,13 @@ def _refuse_change(stored: GenerationIdentity, identity: GenerationIdentity, led
     )
 
 
-def _identity_file(ledger: Path, teacher: str) -> Path:
+def identity_file(ledger: Path, teacher: str) -> Path:
+    """Where it is kept which way of generating wrote a teacher's ledger."""
     return ledger / f"teacher={teacher}" / "identity.json"
 
 
 def _load_identity(ledger: Path, teacher: str) -> GenerationIdentity | None:
-    path = _identity_file(ledger, teacher)
+    path = identity_file(ledger, teacher)
     if not path.exists():
         return None
     try:

@@ -11,12 +11,10 @@ from functools import cached_property
 from pathlib import Path
 
 from pipeline.progress import BYTES, Progress, Silent
+from pipeline.rundir import MIRROR_FOLDER
 from pipeline.storage.layout import folder_of, is_immutable, is_mark, marks_of, top_of, travels
 from pipeline.storage.notes import Note, Notes
 from pipeline.storage.objects import ObjectStore, StoredFile
-
-MIRROR_FOLDER = ".mirror"
-"""In the copy: where it comes from, and notes about its files."""
 
 _NOTES = "notes.json"
 _THREADS = 16

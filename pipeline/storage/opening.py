@@ -9,9 +9,10 @@ from pydantic import ValidationError
 
 from pipeline.files import write_atomic
 from pipeline.progress import Progress, Silent
+from pipeline.rundir import MIRROR_FOLDER
 from pipeline.storage.address import parse_address
 from pipeline.storage.faults import FEW_PAUSES
-from pipeline.storage.mirror import MIRROR_FOLDER, Mirror
+from pipeline.storage.mirror import Mirror
 from pipeline.storage.objects import ObjectStore, find_endpoint
 from schemas.base import Contract, canonical_json
 from schemas.errors import RunDirectoryError

@@ -173,20 +173,24 @@ class Cluster:
         workers = self.server.ask(f"work_pools/{pool}/workers/filter")
         return any(worker["name"] == name and worker["status"] == "ONLINE" for worker in workers)
 
-    def start_build(self, config: Path, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a build's parent."""
-        verb = ("flows.cli", "build", str(config), "--run-dir", str(self.run_dir), "--quiet", *arguments)
-        build = start(*verb, env=self.server.env, log=self.folder / "build.log")
+    def start_build(self, config: Path, run_dir: str | None = None, **variables: str) -> subprocess.Popen[bytes]:
+        """Start a build's parent, in an environment with these variables."""
+        verb = ("flows.cli", "build", str(config), "--run-dir", run_dir or str(self.run_dir), "--quiet")
+        build = start(*verb, env=self.server.env | variables, log=self.folder / "build.log")
         self.started.append(build)
         return build
 
-    def finish(self, build: subprocess.Popen[bytes], seconds: float = 150) -> str:
-        """Wait until a build has ended well, and say what its files sum up to."""
+    def wait_for_end(self, build: subprocess.Popen[bytes], seconds: float = 150) -> None:
+        """Wait until a build has ended well."""
         try:
             code = build.wait(seconds)
         except subprocess.TimeoutExpired:
             code = -1
         assert code == 0, (self.folder / "build.log").read_text()
+
+    def finish(self, build: subprocess.Popen[bytes]) -> str:
+        """Wait until a build has ended well, and say what its files sum up to."""
+        self.wait_for_end(build)
         return self.sums()
 
     def sums(self) -> str:

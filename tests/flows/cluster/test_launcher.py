@@ -20,7 +20,7 @@ from tests.processes import is_gone, wait_until
 LAUNCH = """
 import sys
 from flows.cluster.launcher import run_worker
-sys.exit(run_worker([sys.executable, "-c", sys.argv[1], *sys.argv[3:]], {}, float(sys.argv[2])))
+sys.exit(run_worker([sys.executable, "-c", sys.argv[1], *sys.argv[3:]], {}, float(sys.argv[2]), pause=0.1))
 """
 
 WORKER = """
@@ -47,13 +47,24 @@ note("run up")
 time.sleep(600)
 """
 
+LEAVING = (
+    """
+import subprocess, sys
+subprocess.Popen([sys.executable, "-c", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.pause()"])
+"""
+    + RUN
+)
+"""Ends when it is told, and leaves an engine behind that does not."""
+
 STUBBORN = RUN.replace('lambda *_: (time.sleep(0.3), note("run flushed"), sys.exit(0))', "signal.SIG_IGN")
 
 
-def launch(folder: Path, run: str = RUN, grace: float = 10.0) -> tuple[subprocess.Popen[bytes], Path]:
+def launch(
+    folder: Path, run: str = RUN, grace: float = 10.0, worker: str = WORKER
+) -> tuple[subprocess.Popen[bytes], Path]:
     notes = folder / "notes"
     launcher = subprocess.Popen(
-        [sys.executable, "-c", LAUNCH, WORKER, str(grace), str(notes), run],
+        [sys.executable, "-c", LAUNCH, worker, str(grace), str(notes), run],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads run here
     )
@@ -100,13 +111,33 @@ def test_a_launcher_that_is_killed_takes_its_worker_along(tmp_path: Path) -> Non
         run.kill()
 
 
-def test_a_worker_that_ends_by_itself_is_started_again(tmp_path: Path) -> None:
-    launcher, notes = launch(tmp_path)
-    worker = psutil.Process(launcher.pid).children()[0]
-    worker.kill()
+def test_what_a_run_leaves_behind_is_killed_when_the_grace_is_over(tmp_path: Path) -> None:
+    launcher, _ = launch(tmp_path, LEAVING, grace=1)
+    wait_until(lambda: len(psutil.Process(launcher.pid).children(recursive=True)) == 3)
+    family = psutil.Process(launcher.pid).children(recursive=True)
     launcher.terminate()
     assert launcher.wait(20) == 143
-    assert notes.read_text().count("worker up") == 1
+    wait_until(lambda: all(is_gone(member.pid) for member in family), seconds=5)
+
+
+def test_run_and_worker_share_one_grace(tmp_path: Path) -> None:
+    worker = WORKER.replace('lambda *_: (note("worker told"), sys.exit(0))', "signal.SIG_IGN")
+    launcher, _ = launch(tmp_path, STUBBORN, grace=2, worker=worker)
+    began = time.monotonic()
+    launcher.terminate()
+    assert launcher.wait(20) == 143
+    assert time.monotonic() - began < 3.5
+
+
+def test_a_worker_that_ends_by_itself_is_started_again(tmp_path: Path) -> None:
+    launcher, notes = launch(tmp_path)
+    worker, *runs = psutil.Process(launcher.pid).children(recursive=True)
+    worker.kill()
+    wait_until(lambda: notes.read_text().count("worker up") == 2, seconds=10)
+    launcher.terminate()
+    assert launcher.wait(20) == 143
+    for run in runs:  # a real one is told by flows.cluster.execute
+        run.kill()
 
 
 def test_a_worker_is_pinned_named_and_finds_this_installation(monkeypatch: pytest.MonkeyPatch) -> None:
