@@ -18,13 +18,14 @@ PYTEST_VLLM = PYTHONPATH="$(CURDIR)/tests/vllm/shim:$(CURDIR)" HF_HUB_OFFLINE=1 
 # Suites start hundreds of processes, and each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo leaderboard test slow vllm trainers evaluation lint format bench clean
+.PHONY: help demo leaderboard test slow cluster vllm trainers evaluation lint format bench clean
 
 help:
 	@echo "make demo         build a small dataset from real photographs, without GPU or network (OUT=demo)"
 	@echo "make leaderboard  the demo's benchmark, and the models on it that need no GPU, ranked with intervals"
 	@echo "make test         the core suite"
 	@echo "make slow         the slow tests: kills at random points, whole builds"
+	@echo "make cluster      builds on a real Prefect server and workers of this machine, each of them killed on the way"
 	@echo "make vllm         real vLLM on the CPU, with small checkpoints built on the spot; installs 3.5 GB into $(VENV_VLLM)"
 	@echo "make trainers     real trainers and readers that need PyTorch, on the CPU; uses $(VENV_VLLM), too"
 	@echo "make evaluation   embedding metrics against other packages, and our tasks in others' harnesses; uses $(VENV_VLLM), too"
@@ -44,6 +45,10 @@ test: $(VENV)/.dev
 
 slow: $(VENV)/.dev
 	@$(PYTEST) -m slow
+
+# Its tests wait more than they work.
+cluster: $(VENV)/.dev
+	@$(BIN)/python -m pytest --numprocesses 4 --dist worksteal -m cluster tests/cluster
 
 vllm: $(VENV_VLLM)/.dev
 	@$(PYTEST_VLLM) -m vllm tests/vllm

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from pipeline import stages
 from schemas.loading import load_config
-from tests.cluster.world import Cluster, Server, cluster_in, free_port, run_verb, write_config
+from tests.cluster.world import TEACHERS, Cluster, Server, cluster_in, free_port, run_verb, write_config
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +31,18 @@ def cluster(server: Server, tmp_path: Path) -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
     """``SHA256SUMS`` of the same build in one process, without Prefect."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    build = stages.open_build(load_config(write_config(folder, delay=0, pool=False)), folder / "run")
+    return build_alone(tmp_path_factory.mktemp("undisturbed"), TEACHERS)
+
+
+@pytest.fixture(scope="session")
+def undisturbed_with_one(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The same with the first teacher alone."""
+    return build_alone(tmp_path_factory.mktemp("undisturbed"), TEACHERS[:1])
+
+
+def build_alone(folder: Path, teachers: Sequence[str]) -> str:
+    config = load_config(write_config(folder, delay=0, pool=False, teachers=teachers))
+    build = stages.open_build(config, folder / "run")
     stages.index(build)
     stages.select(build)
     for setup in build.teachers:

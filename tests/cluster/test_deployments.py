@@ -102,11 +102,11 @@ def test_a_build_on_two_workers_gives_the_bytes_of_one_process_and_shows_what_it
 
 
 def test_a_build_that_is_cancelled_takes_its_chunks_along_and_can_be_gone_on_with(
-    cluster: Cluster, undisturbed: str
+    cluster: Cluster, undisturbed_with_one: str
 ) -> None:
     cluster.start_worker("first", "0")
-    cluster.start_worker("parent", "", pool="cpu")
-    config = write_config(cluster.folder)
+    parents = cluster.start_worker("parent", "", pool="cpu")
+    config = write_config(cluster.folder, teachers=TEACHERS[:1])
     run_verb(cluster.server, "build", config, "--run-dir", cluster.run_dir, "--submit")
     cluster.wait_for_rows(8)
     parent = cluster.server.runs("build")[-1]
@@ -118,7 +118,8 @@ def test_a_build_that_is_cancelled_takes_its_chunks_along_and_can_be_gone_on_wit
         return all(run["state_type"] in {"COMPLETED", "CANCELLED", "CRASHED"} for run in runs)
 
     wait_until(all_ended, seconds=90)
-    assert cluster.finish(cluster.start_build(config)) == undisturbed
+    cluster.wait_until_idle(parents.pid)
+    assert cluster.finish(cluster.start_build(config)) == undisturbed_with_one
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from tests.cluster.world import Cluster, process_of, write_config
+from tests.cluster.world import TEACHERS, Cluster, process_of, write_config
 from tests.processes import is_gone, wait_until
 
 pytestmark = pytest.mark.cluster
@@ -18,105 +18,116 @@ pytestmark = pytest.mark.cluster
 ENGINE = "prefect.engine"
 """The process of a flow run."""
 EXECUTE = "execute"
-"""The process that starts it and says what became of it."""
+"""The process that starts it, and says what became of it."""
 WORKER = "worker"
 
 
-def survive(cluster: Cluster, disturb: Callable[[], None], expected: str, build: subprocess.Popen[bytes]) -> None:
-    """Disturb a build in its middle, and hold what comes of it against an undisturbed one."""
-    cluster.wait_for_rows(12)
-    disturb()
-    landed, before = cluster.landed(), len(cluster.asked())
-    assert cluster.finish(build) == expected
-    again = landed & set(cluster.asked()[before:])
-    assert not again, "a request whose row had landed was asked again"
+class Disturbed:
+    """A build on two workers that is disturbed in its middle, again and again."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.first = cluster.start_worker("first", "0")
+        self.second = cluster.start_worker("second", "1")
+        self.config = write_config(cluster.folder, teachers=TEACHERS[:1])
+        self.build = cluster.start_build(self.config)
+        self._twice: set[str] = set()
+
+    def disturb(self, how: Callable[[], object]) -> None:
+        """Wait until more has landed, do something, and note what engines are asked from then on."""
+        self.cluster.wait_for_rows(len(self.cluster.landed()) + 6)
+        how()
+        landed, before = self.cluster.landed(), len(self.cluster.asked())
+        self._twice |= {f"{before} {request}" for request in landed}
+
+    def finish(self) -> str:
+        """The sums of the dataset, once it was made sure that nothing that had landed was asked again."""
+        sums = self.cluster.finish(self.build)
+        asked = self.cluster.asked()
+        again = [entry for entry in self._twice if entry.partition(" ")[2] in asked[int(entry.partition(" ")[0]) :]]
+        assert not again, "requests whose rows had landed were asked again"
+        return sums
+
+    def kill(self, launcher: subprocess.Popen[bytes], *words: str) -> None:
+        """Kill a descendant of a launcher."""
+        process_of(launcher.pid, *words).kill()
 
 
-def test_a_flow_run_that_is_killed(cluster: Cluster, undisturbed: str) -> None:
-    first, _ = cluster.start_worker("first", "0"), cluster.start_worker("second", "1")
-    build = cluster.start_build(write_config(cluster.folder))
-    survive(cluster, lambda: process_of(first.pid, ENGINE).kill(), undisturbed, build)
+def test_flow_runs_that_are_killed_and_cancelled(cluster: Cluster, undisturbed_with_one: str) -> None:
+    build = Disturbed(cluster)
+
+    def cancel() -> None:
+        engine = process_of(build.second.pid, ENGINE)
+        running = process_of(build.second.pid, EXECUTE).environ()["PREFECT__FLOW_RUN_ID"]
+        cluster.server.ask(f"flow_runs/{running}/set_state", state={"type": "CANCELLING"}, force=True)
+        wait_until(lambda: is_gone(engine.pid), seconds=45)
+
+    build.disturb(lambda: build.kill(build.first, ENGINE))
+    build.disturb(cancel)
+    assert build.finish() == undisturbed_with_one
 
 
-def test_a_worker_that_is_killed_has_its_run_handed_on(cluster: Cluster, undisturbed: str) -> None:
-    first, _ = cluster.start_worker("first", "0"), cluster.start_worker("second", "1")
-    build = cluster.start_build(write_config(cluster.folder))
-    survive(cluster, lambda: process_of(first.pid, WORKER, "start").kill(), undisturbed, build)
-    assert "the worker ended (exit code -9); started again" in (cluster.folder / "first.log").read_text()
+def test_workers_that_are_killed_and_preempted_hand_their_runs_on(cluster: Cluster, undisturbed_with_one: str) -> None:
+    build = Disturbed(cluster)
+
+    def preempt() -> None:
+        engine = process_of(build.second.pid, ENGINE)
+        build.second.terminate()
+        assert build.second.wait(30) == 128 + signal.SIGTERM
+        assert is_gone(engine.pid)
+
+    build.disturb(lambda: build.kill(build.first, WORKER, "start"))
+    build.disturb(preempt)
+    assert build.finish() == undisturbed_with_one
+    assert "the worker ended (exit code -9)" in (cluster.folder / "first.log").read_text()
+    states = [run["state_type"] for run in cluster.server.runs("generate", tags={"all_": [f"run:{run_id(cluster)}"]})]
+    assert set(states) == {"COMPLETED"}, "other workers finished what was handed on; nothing crashed"
 
 
-def test_a_server_that_is_killed_and_comes_back(cluster: Cluster, undisturbed: str) -> None:
-    cluster.start_worker("first", "0"), cluster.start_worker("second", "1")
-    build = cluster.start_build(write_config(cluster.folder))
+def test_a_server_and_a_parent_that_are_killed_and_come_back(cluster: Cluster, undisturbed_with_one: str) -> None:
+    build = Disturbed(cluster)
 
-    def disturb() -> None:
+    def restart_server() -> None:
         cluster.server.kill()
         rows = len(cluster.landed())
         wait_until(lambda: len(cluster.landed()) > rows)  # what runs goes on without it
         cluster.server.start()
 
-    survive(cluster, disturb, undisturbed, build)
+    def restart_parent() -> None:
+        build.build.kill()
+        build.build.wait()
+        build.build = cluster.start_build(build.config)
+
+    build.disturb(restart_server)
+    build.disturb(restart_parent)
+    assert build.finish() == undisturbed_with_one
+    assert len(cluster.asked()) == len(set(cluster.asked())), "what ran was adopted, and no work was doubled"
 
 
-def test_a_parent_that_is_killed_and_started_again_adopts_what_runs(cluster: Cluster, undisturbed: str) -> None:
-    cluster.start_worker("first", "0"), cluster.start_worker("second", "1")
-    config = write_config(cluster.folder)
-    build = cluster.start_build(config)
-    cluster.wait_for_rows(12)
-    build.kill()
-    build.wait()
-    again = cluster.start_build(config)
-    survive(cluster, lambda: None, undisturbed, again)
-    assert len(cluster.asked()) == len(set(cluster.asked())), "no work was doubled"
-
-
-def test_a_preempted_worker_flushes_its_ledger_and_hands_its_run_on(cluster: Cluster, undisturbed: str) -> None:
-    first, _ = cluster.start_worker("first", "0"), cluster.start_worker("second", "1")
-    build = cluster.start_build(write_config(cluster.folder))
-    engine: list[psutil.Process] = []
-
-    def disturb() -> None:
-        engine.append(process_of(first.pid, ENGINE))
-        first.terminate()
-        assert first.wait(30) == 128 + signal.SIGTERM
-        assert is_gone(engine[0].pid)
-
-    survive(cluster, disturb, undisturbed, build)
-    states = [run["state_type"] for run in cluster.server.runs("generate", tags={"all_": [f"run:{run_id(cluster)}"]})]
-    assert set(states) == {"COMPLETED"}, "the run that was handed on was finished by another worker, and none crashed"
-
-
-def test_a_machine_that_is_lost_is_noticed_by_its_silence(cluster: Cluster, undisturbed: str) -> None:
+def test_a_machine_that_is_lost_is_noticed_by_its_silence(cluster: Cluster, undisturbed_with_one: str) -> None:
     apply = "from flows.cluster.automations import apply_automation; apply_automation(40)"
     subprocess.run([sys.executable, "-c", apply], env=cluster.server.env, check=True, timeout=60)
-    first, _ = cluster.start_worker("first", "0"), cluster.start_worker("second", "1")
-    build = cluster.start_build(write_config(cluster.folder, outstanding=2))
+    build = Disturbed(cluster)
 
-    def disturb() -> None:
-        lost = [psutil.Process(first.pid), *psutil.Process(first.pid).children(recursive=True)]
+    def lose() -> None:
+        lost = [psutil.Process(build.first.pid), *psutil.Process(build.first.pid).children(recursive=True)]
         for process in lost:
             process.suspend()  # none of them may act on another's end
         for process in lost:
             process.kill()
 
-    survive(cluster, disturb, undisturbed, build)
-    (crashed,) = (
-        run for run in cluster.server.runs("generate") if "heartbeats stopped" in (run["state"]["message"] or "")
-    )
-    assert f"run:{run_id(cluster)}" in crashed["tags"]
+    build.disturb(lose)
+    assert build.finish() == undisturbed_with_one
+    ours = cluster.server.runs("generate", tags={"all_": [f"run:{run_id(cluster)}"]})
+    assert any("heartbeats stopped" in (run["state"]["message"] or "") for run in ours)
 
 
-def test_a_cancelled_run_ends_its_process_and_its_images_go_to_another(cluster: Cluster, undisturbed: str) -> None:
-    first, _ = cluster.start_worker("first", "0"), cluster.start_worker("second", "1")
-    build = cluster.start_build(write_config(cluster.folder))
-
-    def disturb() -> None:
-        engine = process_of(first.pid, ENGINE)
-        running = process_of(first.pid, EXECUTE).environ()["PREFECT__FLOW_RUN_ID"]
-        cluster.server.ask(f"flow_runs/{running}/set_state", state={"type": "CANCELLING"}, force=True)
-        wait_until(lambda: is_gone(engine.pid), seconds=45)
-
-    survive(cluster, disturb, undisturbed, build)
+def test_an_engine_that_dies_is_started_again_by_its_run(cluster: Cluster, undisturbed_with_one: str) -> None:
+    cluster.start_worker("first", "0")
+    config = write_config(cluster.folder, teachers=TEACHERS[:1], delay=0.05, deaths=("n07920052_4",))
+    assert cluster.finish(cluster.start_build(config)) == undisturbed_with_one
+    runs = cluster.server.runs("generate", tags={"all_": [f"run:{run_id(cluster)}"]})
+    assert {run["state_type"] for run in runs} == {"COMPLETED"}
 
 
 def run_id(cluster: Cluster) -> str:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,11 +114,20 @@ def run_verb(server: Server, *arguments: str | Path, check: bool = True) -> subp
     return done
 
 
-def write_config(folder: Path, *, delay: float = 0.4, pool: bool = True, **where: Any) -> Path:
-    """A build of 48 images by two scripted teachers, in chunks of some seconds."""
+def write_config(
+    folder: Path,
+    *,
+    delay: float = 0.4,
+    pool: bool = True,
+    teachers: Sequence[str] = TEACHERS,
+    deaths: Sequence[str] = (),
+    **where: Any,
+) -> Path:
+    """A build of 48 images by scripted teachers, in chunks of 24; engines die once of some of them."""
     if not (folder / "images").exists():
         make_collection(folder / "images", "tars", CLASSES, 16)
     script = {"default": ["ok"], "n01440764_2": ["no_think", "ok"], "n02123045_3": ["refuse"]}
+    script |= {image_id: ["die"] for image_id in deaths}
     options = {"log": str(folder / "asked.log"), "delay": delay, "script": script}
     engine = {"kind": "custom", "factory": "tests.fakes.scripted_engine:create", "options": options}
     generation: dict[str, Any] = {"max_concurrency": 3, "part_seconds": 0.2, "part_rows": 4, "prepare_workers": 1}
@@ -138,7 +147,7 @@ def write_config(folder: Path, *, delay: float = 0.4, pool: bool = True, **where
         "selection": {"holdout": {"synset_share": 0, "image_share": 0.3}},
         "generation": generation,
         "packing": {"images_per_shard": 7, "workers": 1},
-        "teachers": [{"name": name, "engine": engine} for name in TEACHERS],
+        "teachers": [{"name": name, "engine": engine} for name in teachers],
     }
     path = folder / "build.yaml"
     path.write_text(json.dumps(settings))
@@ -168,6 +177,10 @@ class Cluster:
         self.started.append(launcher)
         wait_until(lambda: self.is_online(name, pool))
         return launcher
+
+    def wait_until_idle(self, launcher: int) -> None:
+        """Wait until a worker runs nothing any more."""
+        wait_until(lambda: len(psutil.Process(launcher).children(recursive=True)) <= 1)
 
     def is_online(self, name: str, pool: str = "gpu") -> bool:
         workers = self.server.ask(f"work_pools/{pool}/workers/filter")
