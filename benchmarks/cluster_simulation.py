@@ -40,11 +40,11 @@ CREWS = {"tiny": (4,), "quick": (8, 64), "full": (8, 64, 512)}
 
 DAY = 86_400.0
 
-SCENARIOS = (
-    Faults("no faults"),
-    Faults("a crash per worker and day", between_crashes=DAY),
-    Faults("the same, and preempted every 6 h", between_crashes=DAY, between_preemptions=DAY / 4),
-)
+SCENARIOS = {
+    "none": Faults("no faults"),
+    "crashes": Faults("a crash per worker and day", between_crashes=DAY),
+    "preemptions": Faults("the same, and preempted every 6 h", between_crashes=DAY, between_preemptions=DAY / 4),
+}
 
 HEADINGS = (
     "workers",
@@ -120,7 +120,7 @@ def _start_again(root: Path, images: int) -> tuple[float, float]:
 def _be_parent(root: Path, images: int) -> None:
     models = {name: Model(_claim(name, root), *speeds) for name, speeds in SPEEDS.items()}
     began = time.perf_counter()
-    dispatcher = _Parent(root, images, models).open(Cluster(root, models, 1, SCENARIOS[0]))
+    dispatcher = _Parent(root, images, models).open(Cluster(root, models, 1, SCENARIOS["none"]))
     if not dispatcher.step():
         raise SystemExit("the simulated build is not finished")
     print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
@@ -151,6 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--scale", choices=list(IMAGES), default="full", help="images and crews; full by default")
     parser.add_argument("--workers", type=int, nargs="*", help="only these crews")
+    parser.add_argument("--faults", choices=list(SCENARIOS), nargs="*", default=list(SCENARIOS), help="only these")
     parser.add_argument("--images", type=int, help="of each teacher; what the scale says when left out")
     parser.add_argument("--parent", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -163,15 +164,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     print("(full speed: what landed, were every window full). Repeated: tokens that were written and did not land.\n")
     print("| " + " | ".join(HEADINGS) + " |\n|" + "---|" * len(HEADINGS))
-    for result in _simulate_all(options.workers or CREWS[options.scale], images):
+    for result in _simulate_all(options.workers or CREWS[options.scale], options.faults, images):
         print("| " + " | ".join(format_row(result)) + " |", flush=True)
 
 
-def _simulate_all(crews: Sequence[int], images: int) -> Iterator[Result]:
+def _simulate_all(crews: Sequence[int], scenarios: Sequence[str], images: int) -> Iterator[Result]:
     for workers in crews:
-        for faults in SCENARIOS:
+        for name in scenarios:
             with tempfile.TemporaryDirectory(prefix="cluster-simulation-") as root:
-                yield simulate(workers, faults, images, Path(root))
+                yield simulate(workers, SCENARIOS[name], images, Path(root))
 
 
 if __name__ == "__main__":

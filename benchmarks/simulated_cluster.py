@@ -86,6 +86,7 @@ class Cluster:
         self._order = itertools.count()
         self._runs: dict[str, PoolRun] = {}
         self._queue: list[str] = []
+        self._settled: dict[str, set[str]] = {}
         self._idle = list(range(workers))
         self._away: set[int] = set()
         self._crashes = [fault_times(faults.between_crashes, random.Random(f"{seed} {w}")) for w in range(workers)]
@@ -152,7 +153,9 @@ class Cluster:
         run, model = self._runs[run_id], self._models[self._runs[run_id].teacher]
         self._become(run_id, RunState.RUNNING)
         directory = ledger_directory(self._root / "ledger", run.teacher, model.identity.fingerprint)
-        images = read_chunk(chunk_file(self._root / "chunks", run.teacher, run.chunk))
+        chunk = read_chunk(chunk_file(self._root / "chunks", run.teacher, run.chunk))
+        settled = self._settled.setdefault(run_id, set())  # a run that was handed on reads what it wrote itself
+        images = [image for image in chunk if image.image_id not in settled]
         begin = self.now + START_SECONDS + model.load
         crash, stop = self._next_fault(worker)
         simulated = SimulatedRun(model, run.chunk, f"node-{worker}", directory, self._chances)
@@ -162,6 +165,7 @@ class Cluster:
         self.result.ideal += asked.tokens / model.tokens_per_second
         self.result.tokens, self.result.lost = self.result.tokens + asked.tokens, self.result.lost + asked.lost
         self.result.parts += len(asked.parts)
+        settled |= asked.settled
         for when, waiting in asked.parts:
             self._at(when, lambda path=waiting: path.rename(path.with_name(path.name[1:])))  # type: ignore[misc]
         if asked.is_whole:
@@ -177,6 +181,7 @@ class Cluster:
         return self._next_crash[worker], self._next_stop[worker]
 
     def _end(self, worker: int, run_id: str) -> None:
+        del self._settled[run_id]
         self._become(run_id, RunState.DONE)
         self._idle.append(worker)
 

@@ -79,14 +79,14 @@ class Asked:
         parts: when each part of the ledger appears, and where it waits until then.
         tokens: of texts that landed.
         lost: tokens that were written and did not land.
-        rows: that landed.
     """
 
     end: float = 0.0
     parts: list[tuple[float, Path]] = field(default_factory=list)
     tokens: int = 0
     lost: int = 0
-    rows: int = 0
+    settled: set[str] = field(default_factory=set)
+    """Images that need not be asked again."""
     is_whole: bool = True
 
 
@@ -170,7 +170,9 @@ class SimulatedRun:
         write_rows(waiting, self._rows, Completion)
         self._asked.parts.append((now, waiting))
         self._asked.tokens += sum(row.completion_tokens for row in self._rows)
-        self._asked.rows += len(self._rows)
+        self._asked.settled |= {
+            row.image_id for row in self._rows if row.status is PairStatus.OK or row.attempt == MAX_ATTEMPTS
+        }
         self._rows.clear()
 
     def _break_off(self, now: float, *, flushes: bool) -> None:
