@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.peak import PeakMemory
 from benchmarks.simulated_cluster import Cluster, Faults, Result
 from benchmarks.simulated_run import MAX_ATTEMPTS, MAX_TOKENS, Model
 from pipeline.dispatch import Backlog, Dispatcher
@@ -120,10 +120,12 @@ def _start_again(root: Path, images: int) -> tuple[float, float]:
 def _be_parent(root: Path, images: int) -> None:
     models = {name: Model(_claim(name, root), *speeds) for name, speeds in SPEEDS.items()}
     began = time.perf_counter()
-    dispatcher = _Parent(root, images, models).open(Cluster(root, models, 1, SCENARIOS["none"]))
-    if not dispatcher.step():
+    with PeakMemory() as peak:
+        dispatcher = _Parent(root, images, models).open(Cluster(root, models, 1, SCENARIOS["none"]))
+        is_done = dispatcher.step()
+    if not is_done:
         raise SystemExit("the simulated build is not finished")
-    print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+    print(time.perf_counter() - began, peak.bytes / 1e6)
 
 
 def format_row(result: Result) -> list[str]:

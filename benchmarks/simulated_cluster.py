@@ -121,7 +121,7 @@ class Cluster:
         """Runs as they are now."""
         return [self._runs[run] for run in runs]
 
-    def submit(self, teacher: str, chunk: str, images: int) -> PoolRun:  # noqa: ARG002 - the protocol's
+    def submit(self, teacher: str, chunk: str) -> PoolRun:
         """Queue a chunk."""
         run = PoolRun(str(len(self._runs)), teacher, chunk, RunState.QUEUED)
         self._runs[run.id] = run

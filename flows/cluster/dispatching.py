@@ -40,7 +40,7 @@ def generate_on_pool(build: Build, where: WorkPoolConfig, teachers: Sequence[str
     mirror = mirror_of(path, build.progress)
     if mirror is not None:
         mirror.pull("ledger", "chunks")
-        store = Store(fetch=lambda: mirror.pull("ledger"), keep=mirror.put)
+        store = Store(fetch=lambda: mirror.pull("ledger", "chunks"), keep=mirror.put)
     run_id = claim_run_id(build.run.chunks)
     if mirror is not None:
         mirror.push("chunks")  # the run's id, for whoever is the parent elsewhere

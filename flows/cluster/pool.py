@@ -129,7 +129,7 @@ class PrefectPool:
                 found += self._client.read_flow_runs(flow_run_filter=wanted, limit=_PAGE)
         return [_to_run(run) for run in found]
 
-    def submit(self, teacher: str, chunk: str, images: int) -> PoolRun:  # noqa: ARG002 - the run itself says how many
+    def submit(self, teacher: str, chunk: str) -> PoolRun:
         """Make a flow run of a chunk, or find the one that an answer was lost about.
 
         Raises:

@@ -56,7 +56,7 @@ class Backlog:
         self.pending = set(image_ids)
         self._holder: dict[str, str] = {}
         self._free: list[deque[str]] = [deque() for _ in range(1 + len(SUSPECTS_TOGETHER))]
-        self._put_back(image_ids)
+        self.put_back(image_ids)
 
     @property
     def name(self) -> str:
@@ -90,29 +90,28 @@ class Backlog:
         path = chunk_file(self._chunks, self.name, run.chunk)
         if not path.exists():
             return False
-        self.hold(run, read_chunk(path), now)
+        self.hold(run, [image.image_id for image in read_chunk(path)], now)
         return True
 
-    def cut(self, size: int) -> tuple[str, list[ChunkImage]] | None:
+    def cut(self, size: int) -> tuple[str, list[str]] | None:
         """Cut the next chunk and write it down: images that never broke a run first, suspects in small company later.
 
         Args:
             size: images at most.
 
         Returns:
-            Its key and rows, or ``None`` when nothing is free.
+            Its key and images, or ``None`` when nothing is free.
         """
         for company, free in zip((size, *SUSPECTS_TOGETHER), self._free, strict=True):
             images = list(dict.fromkeys(self._take(free, min(size, company))))  # what was put back may stand twice
             if images:
-                rows = [self._row(image_id) for image_id in images]
-                return write_chunk(self._chunks, self.name, rows), rows
+                return write_chunk(self._chunks, self.name, [self._row(image_id) for image_id in images]), images
         return None
 
-    def hold(self, run: PoolRun, rows: Sequence[ChunkImage], now: float) -> None:
+    def hold(self, run: PoolRun, image_ids: Sequence[str], now: float) -> None:
         """Note that a run has these images."""
-        left = {image.image_id for image in rows} & self.pending
-        self.held[run.chunk] = Holding(run, rows, left, since=now, heard=now)
+        left = self.pending.intersection(image_ids)
+        self.held[run.chunk] = Holding(run, image_ids, left, since=now, heard=now)
         self._holder.update(dict.fromkeys(left, run.chunk))
 
     def release(self, holding: Holding) -> list[Path]:
@@ -128,7 +127,8 @@ class Backlog:
             for image_id in holding.suspects():
                 self._failures[image_id] = self._failures.get(image_id, 0) + 1
         lost = [image_id for image_id in holding.left if self._failures.get(image_id, 0) > len(SUSPECTS_TOGETHER)]
-        self._put_back(image.image_id for image in holding.images if image.image_id in holding.left.difference(lost))
+        given_up = set(lost)
+        self.put_back(image_id for image_id in holding.images if image_id in holding.left and image_id not in given_up)
         return self._give_up(lost)
 
     def _note(self, part: NewPart, now: float) -> int:
@@ -150,7 +150,8 @@ class Backlog:
         standing = self._view.standings.get(image_id)
         return standing is None or standing.is_pending(self._max_attempts)
 
-    def _put_back(self, image_ids: Iterable[str]) -> None:
+    def put_back(self, image_ids: Iterable[str]) -> None:
+        """Let these images be cut again."""
         for image_id in image_ids:
             self._free[min(self._failures.get(image_id, 0), len(SUSPECTS_TOGETHER))].append(image_id)
 

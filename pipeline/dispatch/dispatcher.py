@@ -15,7 +15,7 @@ from pipeline.dispatch.pool import Pool, PoolRun, RunState
 from pipeline.dispatch.sizing import size_chunk
 from pipeline.generation.ledger import leave_it_there
 from schemas.config import WorkPoolConfig
-from schemas.errors import EngineError
+from schemas.errors import EngineError, ImageNetThinkError
 
 MOST_FAILURES = 8
 """Runs of one teacher that break off one after the other without settling an image, before the build stops. More than
@@ -176,9 +176,14 @@ class Dispatcher:
             cut = backlog.cut(size_chunk(self._settings, backlog.pace, minutes_left, crew))
             if cut is None:
                 return
-            key, rows = cut
-            self._store.keep(chunk_file(self._chunks, backlog.name, key))
-            backlog.hold(self._pool.submit(backlog.name, key, len(rows)), rows, now)
+            key, image_ids = cut
+            try:
+                self._store.keep(chunk_file(self._chunks, backlog.name, key))
+                run = self._pool.submit(backlog.name, key)
+            except ImageNetThinkError:
+                backlog.put_back(image_ids)  # if the run was made all the same, it is found by its tag
+                raise
+            backlog.hold(run, image_ids, now)
             self.runs += 1
 
     def _neediest(self) -> Backlog | None:

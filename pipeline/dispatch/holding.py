@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.dispatch.pool import ENDED, PoolRun, RunState
-from schemas.chunk import ChunkImage
 
 WIDEST_WINDOW = 1024
 """Images that a run may have been asking about when it broke off, at most: twice what engines keep in flight."""
@@ -18,14 +17,14 @@ class Holding:
 
     Args:
         run: as it was last seen.
-        images: the chunk's rows, in the order in which they are asked.
+        images: the chunk's, in the order in which they are asked.
         left: those that are not settled yet.
         since: when the run was first seen in its state.
         heard: when something of it was last seen: its submission, its states, parts of the ledger.
     """
 
     run: PoolRun
-    images: Sequence[ChunkImage]
+    images: Sequence[str]
     left: set[str]
     since: float
     heard: float
@@ -52,10 +51,11 @@ class Holding:
 
     def suspects(self) -> Iterator[str]:
         """Images that a run which broke off may have been asking about, in order."""
-        last = max((number for number, image in enumerate(self.images) if image.image_id in self.touched), default=-1)
-        for image in self.images[: last + 1 + WIDEST_WINDOW]:
-            if image.image_id in self.left:
-                yield image.image_id
+        # what was settled before this parent came was asked as well
+        done = (number for number, each in enumerate(self.images) if each in self.touched or each not in self.left)
+        for image_id in self.images[: max(done, default=-1) + 1 + WIDEST_WINDOW]:
+            if image_id in self.left:
+                yield image_id
 
     @property
     def has_failed(self) -> bool:

@@ -64,7 +64,7 @@ class Pool(Protocol):
     def look_up(self, runs: Collection[str]) -> Sequence[PoolRun]:
         """The named runs as they are now; those that the pool does not know any more are left out."""
 
-    def submit(self, teacher: str, chunk: str, images: int) -> PoolRun:
+    def submit(self, teacher: str, chunk: str) -> PoolRun:
         """Hand a chunk to the workers. Its file is there already."""
 
     def give_up(self, run: PoolRun, reason: str) -> None:

@@ -34,8 +34,8 @@ class Pace:
 
     def note(self, part: NewPart, settled: int) -> None:
         """Take a part into account that settled so many images."""
-        if part.name is None:
-            return
+        if part.name is None or part.began == part.ended:
+            return  # written by nobody's engine
         writer = self._writers.setdefault(part.name.writer, _Writer(part.began, part.ended, 0))
         writer.began, writer.ended = min(writer.began, part.began), max(writer.ended, part.ended)
         writer.settled += settled

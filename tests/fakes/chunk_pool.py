@@ -24,7 +24,7 @@ class ChunkPool:
     def __init__(self, work: Work, workers: int = 2) -> None:
         self.workers = workers
         self.runs: dict[str, PoolRun] = {}
-        self.sizes: list[int] = []
+        self.submitted = 0
         self.is_away = False
         self._work = work
 
@@ -40,11 +40,11 @@ class ChunkPool:
         self._answer()
         return [self.runs[run_id] for run_id in runs if run_id in self.runs]
 
-    def submit(self, teacher: str, chunk: str, images: int) -> PoolRun:
+    def submit(self, teacher: str, chunk: str) -> PoolRun:
         self._answer()
-        run = PoolRun(f"run-{len(self.sizes)}", teacher, chunk, RunState.QUEUED)
+        run = PoolRun(f"run-{self.submitted}", teacher, chunk, RunState.QUEUED)
         self.runs[run.id] = run
-        self.sizes.append(images)
+        self.submitted += 1
         return run
 
     def give_up(self, run: PoolRun, reason: str) -> None:

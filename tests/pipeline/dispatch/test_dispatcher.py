@@ -38,7 +38,7 @@ def test_everything_is_asked_once_in_chunks_of_the_configured_time(world: World)
     dispatcher = world.open()
     world.run_to_the_end(dispatcher)
     assert_all_settled_once(world)
-    assert world.pool.sizes == [6] * 8
+    assert [len(read_chunk(path)) for path in world.build.run.chunks.glob("*/*.parquet")] == [6] * 8
     assert dispatcher.runs == 8
 
 
@@ -88,11 +88,26 @@ def test_a_parent_that_died_before_it_heard_of_its_run_finds_it(world: World) ->
     dispatcher = world.open()
     submit = world.pool.submit
 
-    def lose_the_answer(teacher: str, chunk: str, images: int) -> None:
-        submit(teacher, chunk, images)
+    def lose_the_answer(teacher: str, chunk: str) -> None:
+        submit(teacher, chunk)
         raise PoolUnavailableError("the connection broke")
 
     world.pool.submit = lose_the_answer  # type: ignore[assignment, method-assign]  # the server answers, and is not heard
+    with pytest.raises(PoolUnavailableError):
+        dispatcher.step()
+    world.pool.submit = submit  # type: ignore[method-assign]
+    world.run_to_the_end(dispatcher)
+    assert_all_settled_once(world)
+
+
+def test_a_chunk_that_cannot_be_handed_out_is_handed_out_later(world: World) -> None:
+    dispatcher = world.open()
+    submit = world.pool.submit
+
+    def refuse(teacher: str, chunk: str) -> None:
+        raise PoolUnavailableError(f"no answer about {teacher} {chunk}")
+
+    world.pool.submit = refuse  # type: ignore[assignment, method-assign]  # the server goes away between two questions
     with pytest.raises(PoolUnavailableError):
         dispatcher.step()
     world.pool.submit = submit  # type: ignore[method-assign]
