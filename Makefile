@@ -48,7 +48,7 @@ slow: $(VENV)/.dev
 
 # Each process has a server of its own, and its tests wait half of their time.
 cluster: $(VENV)/.dev
-	@$(BIN)/python -m pytest --numprocesses 3 --dist worksteal -m cluster tests/cluster
+	@$(BIN)/python -m pytest --numprocesses 4 --dist worksteal -m cluster tests/cluster
 
 vllm: $(VENV_VLLM)/.dev
 	@$(PYTEST_VLLM) -m vllm tests/vllm

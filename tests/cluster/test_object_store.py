@@ -87,7 +87,7 @@ def test_workers_that_share_nothing_but_a_store(server: Server, store: Store, tm
         for name in ("first", "second"):
             cluster.variables = store.env_of(tmp_path / name)
             workers.append(cluster.start_worker(name, gpus=""))
-        build = cluster.start_build(write_config(tmp_path), store.address, **store.env_of(tmp_path / "parent"))
+        build = cluster.start_build(write_config(tmp_path, delay=1), store.address, **store.env_of(tmp_path / "parent"))
         process_of(workers[0].pid, "prefect.engine", seconds=90).kill()
         cluster.wait_for_end(build)
     assert store.read("dataset/SHA256SUMS") == undisturbed
