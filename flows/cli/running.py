@@ -81,16 +81,19 @@ def run_flow(stage: str, config: BuildConfig, run_dir: Path, *, quiet: bool, tea
 
 def submit_build(config: BuildConfig, run_dir: Path) -> None:
     """Have a worker of the pool ``cpu`` be the parent of a build, and say where it is to be seen."""
-    from pipeline.rundir import check_run  # noqa: PLC0415 - verbs load what they need
+    from flows.at_work import mirror_of  # noqa: PLC0415 - verbs load what they need
+    from pipeline.rundir import check_run  # noqa: PLC0415
     from pipeline.stages import Build  # noqa: PLC0415
 
     Build(config, check_run(run_dir, config), Silent()).check()
     environment.prepare_environment()
     from flows.cluster.submitting import submit  # noqa: PLC0415 - Prefect takes its time
 
-    submitted = submit(config, run_dir.resolve())
+    mirror = mirror_of(run_dir, Silent())
+    place = str(run_dir.resolve()) if mirror is None else mirror.url
+    submitted = submit(config, place)
     typer.echo(f"{submitted.name} was handed to a worker of the pool cpu: {submitted.url}")
-    typer.echo(f"To see how it goes: imagenet-think status {shlex.quote(str(run_dir))}")
+    typer.echo(f"To see how it goes: imagenet-think status {shlex.quote(place)}")
 
 
 def run_index(config: Path | None, source: str | None, form: str | None, run_dir: Path, *, quiet: bool) -> None:

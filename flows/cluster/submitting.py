@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 from flows import environment
@@ -32,12 +31,12 @@ class Submitted(NamedTuple):
     url: str
 
 
-def submit(config: BuildConfig, run_dir: Path) -> Submitted:
+def submit(config: BuildConfig, run_dir: str) -> Submitted:
     """Hand a build to a worker.
 
     Args:
         config: the build; its paths are absolute by now, and must mean the same to the worker.
-        run_dir: its run directory, likewise.
+        run_dir: its run directory, likewise, or that one's address.
 
     Raises:
         ConfigError: no Prefect server is named, or it has no such deployment.
@@ -48,7 +47,7 @@ def submit(config: BuildConfig, run_dir: Path) -> Submitted:
     with absence_told(f"the Prefect server has no deployment {DEPLOYMENT}"):
         run = run_deployment(
             DEPLOYMENT,
-            parameters={"run_dir": str(run_dir), "config": config.model_dump(mode="json")},
+            parameters={"run_dir": run_dir, "config": config.model_dump(mode="json")},
             tags=[TAG],
             timeout=0,
         )
