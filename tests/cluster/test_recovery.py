@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
 
+from flows.cluster.automations import SECONDS
 from tests.cluster.world import TEACHERS, Cluster, process_of, write_config
 from tests.processes import is_gone, wait_until
 
@@ -114,8 +116,6 @@ def test_a_parent_that_is_killed_and_started_again_adopts_what_runs(
 
 
 def test_a_machine_that_is_lost_is_noticed_by_its_silence(cluster: Cluster, undisturbed_with_one: str) -> None:
-    apply = "from flows.cluster.automations import apply_automation; apply_automation(40)"
-    subprocess.run([sys.executable, "-c", apply], env=cluster.server.env, check=True, timeout=60)
     build = Disturbed(cluster)
 
     def lose() -> None:
@@ -125,8 +125,9 @@ def test_a_machine_that_is_lost_is_noticed_by_its_silence(cluster: Cluster, undi
         for process in lost:
             process.kill()
 
-    build.disturb(lose)
-    assert build.finish() == undisturbed_with_one
+    with patience(cluster, seconds=40):
+        build.disturb(lose)
+        assert build.finish() == undisturbed_with_one
     ours = cluster.server.runs("generate", tags={"all_": [f"run:{run_id(cluster)}"]})
     assert any("heartbeats stopped" in (run["state"]["message"] or "") for run in ours)
 
@@ -137,6 +138,21 @@ def test_an_engine_that_dies_is_started_again_by_its_run(cluster: Cluster, undis
     assert cluster.finish(cluster.start_build(config)) == undisturbed_with_one
     runs = cluster.server.runs("generate", tags={"all_": [f"run:{run_id(cluster)}"]})
     assert {run["state_type"] for run in runs} == {"COMPLETED"}
+
+
+@contextlib.contextmanager
+def patience(cluster: Cluster, seconds: int) -> Iterator[None]:
+    """Have the server miss heartbeats sooner for a while."""
+    _set_patience(cluster, seconds)
+    try:
+        yield
+    finally:
+        _set_patience(cluster, SECONDS)
+
+
+def _set_patience(cluster: Cluster, seconds: int) -> None:
+    apply = f"from flows.cluster.automations import apply_automation; apply_automation({seconds})"
+    subprocess.run([sys.executable, "-c", apply], env=cluster.server.env, check=True, timeout=60)
 
 
 def run_id(cluster: Cluster) -> str:
