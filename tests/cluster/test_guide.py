@@ -24,7 +24,7 @@ def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path) -> None:
         env=environment(PATH=path, PORT=str(free_port()), TMPDIR=str(tmp_path)),
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=400,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

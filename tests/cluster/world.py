@@ -193,7 +193,7 @@ class Cluster:
         self.started.append(build)
         return build
 
-    def wait_for_end(self, build: subprocess.Popen[bytes], seconds: float = 150) -> None:
+    def wait_for_end(self, build: subprocess.Popen[bytes], seconds: float = 300) -> None:
         """Wait until a build has ended well."""
         try:
             code = build.wait(seconds)
