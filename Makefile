@@ -18,7 +18,7 @@ PYTEST_VLLM = PYTHONPATH="$(CURDIR)/tests/vllm/shim:$(CURDIR)" HF_HUB_OFFLINE=1 
 # Suites start hundreds of processes, and each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo leaderboard test slow cluster vllm trainers evaluation lint format bench clean
+.PHONY: help demo leaderboard test slow cluster vllm vllm-cluster trainers evaluation lint format bench clean
 
 help:
 	@echo "make demo         build a small dataset from real photographs, without GPU or network (OUT=demo)"
@@ -27,6 +27,7 @@ help:
 	@echo "make slow         the slow tests: kills at random points, whole builds"
 	@echo "make cluster      builds on a real Prefect server and workers of this machine, each of them killed on the way"
 	@echo "make vllm         real vLLM on the CPU, with small checkpoints built on the spot; installs 3.5 GB into $(VENV_VLLM)"
+	@echo "make vllm-cluster no engine outlives its flow run: the real one, for some minutes on an idle machine; not in CI"
 	@echo "make trainers     real trainers and readers that need PyTorch, on the CPU; uses $(VENV_VLLM), too"
 	@echo "make evaluation   embedding metrics against other packages, and our tasks in others' harnesses; uses $(VENV_VLLM), too"
 	@echo "make lint         ruff and mypy"
@@ -51,7 +52,10 @@ cluster: $(VENV)/.dev
 	@$(BIN)/python -m pytest --numprocesses 4 --dist worksteal -m cluster tests/cluster
 
 vllm: $(VENV_VLLM)/.dev
-	@$(PYTEST_VLLM) -m vllm tests/vllm
+	@$(PYTEST_VLLM) -m 'vllm and not cluster' tests/vllm
+
+vllm-cluster: $(VENV_VLLM)/.dev
+	@$(PYTEST_VLLM) -m 'vllm and cluster' tests/vllm
 
 trainers: $(VENV_VLLM)/.dev
 	@$(PYTEST_VLLM) -m trainers tests/trainers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,20 +18,28 @@ from tests.vllm.engines import GLM, vllm_settings
 from tests.vllm.script import VARIABLE
 from tests.vllm.test_build import CLASSES, SEED, write_texts
 
-pytestmark = pytest.mark.vllm
+# loads an engine three times, beside a server and a worker: `make vllm-cluster`, on a machine that has nothing else to do
+pytestmark = [pytest.mark.vllm, pytest.mark.cluster]
 
 LOAD_SECONDS = 240.0
 """For a flow run to come to its first row, on a machine that has other things to do."""
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, tiny_glm: Path) -> Iterator[Cluster]:
-    server = Server(tmp_path / "server", free_port())
+def folder() -> Iterator[Path]:
+    """A folder of a short name: vLLM's processes meet at sockets in the temporary folder, whose paths have a limit."""
+    with tempfile.TemporaryDirectory(prefix="runs-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def cluster(folder: Path, tiny_glm: Path) -> Iterator[Cluster]:
+    server = Server(folder / "server", free_port())
     server.home.mkdir()
     server.start()
     try:
         run_verb(server, "deploy")
-        with cluster_in(server, tmp_path, **{VARIABLE: str(write_texts(tmp_path, {GLM: tiny_glm}))}) as cluster:
+        with cluster_in(server, folder, **{VARIABLE: str(write_texts(folder, {GLM: tiny_glm}))}) as cluster:
             yield cluster
     finally:
         server.kill()
