@@ -18,7 +18,7 @@ from tests.vllm.engines import GLM, vllm_settings
 from tests.vllm.script import VARIABLE
 from tests.vllm.test_build import CLASSES, SEED, write_texts
 
-# loads an engine three times, beside a server and a worker: `make vllm-cluster`, on a machine that has nothing else to do
+# three loads of an engine beside a server and a worker: `make vllm-cluster`, on a machine with nothing else to do
 pytestmark = [pytest.mark.vllm, pytest.mark.cluster]
 
 LOAD_SECONDS = 240.0
