@@ -39,7 +39,7 @@ def generate_on_pool(build: Build, where: WorkPoolConfig, teachers: Sequence[str
     path, store = build.run.path, SHARED_DISK
     mirror = mirror_of(path, build.progress)
     if mirror is not None:
-        mirror.pull("ledger", "chunks")
+        mirror.pull("chunks")
         store = Store(fetch=lambda: mirror.pull("ledger", "chunks"), keep=mirror.put)
     run_id = claim_run_id(build.run.chunks)
     if mirror is not None:

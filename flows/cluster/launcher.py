@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from flows.cluster.gpus import VISIBLE
 from pipeline.doctor.nvidia import ask_nvidia
 from pipeline.generation.ledger import WORKER_VARIABLE
 from pipeline.parents import promise_to_die
 from schemas.errors import ConfigError
 
-VISIBLE = "CUDA_VISIBLE_DEVICES"
 API_URL = "PREFECT_API_URL"
 
 GRACE = 25.0

@@ -113,26 +113,20 @@ class RunProgress:
 
 def show_table(key: str, rows: Sequence[Row], description: str) -> None:
     """Show a table with the flow run of this process, if a worker started it."""
-    run = this_run()
-    if run is not None:
-        with contextlib.suppress(*_ABSENCE), get_client(sync_client=True) as client:
-            client.create_artifact(
-                ArtifactCreate(
-                    key=_to_key(key), type="table", description=description, data=json.dumps(rows), flow_run_id=run
-                )
-            )
+    _show(key, "table", json.dumps(rows), description)
 
 
 def show_text(key: str, markdown: str, description: str) -> None:
     """Show a text in Markdown, likewise."""
+    _show(key, "markdown", markdown, description)
+
+
+def _show(key: str, kind: str, data: str, description: str) -> None:
     run = this_run()
     if run is not None:
+        shown = ArtifactCreate(key=_to_key(key), type=kind, description=description, data=data, flow_run_id=run)
         with contextlib.suppress(*_ABSENCE), get_client(sync_client=True) as client:
-            client.create_artifact(
-                ArtifactCreate(
-                    key=_to_key(key), type="markdown", description=description, data=markdown, flow_run_id=run
-                )
-            )
+            client.create_artifact(shown)
 
 
 class _Task:

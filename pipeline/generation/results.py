@@ -149,7 +149,7 @@ class LedgerResults:
         """
         failed: dict[tuple[str, int], PairStatus] = {}
         for image_id, attempt, limit, status in self._outcomes():
-            if image_id not in image_ids or status is PairStatus.OK or self._is_cut_short(status, limit):
+            if image_id not in image_ids or status is PairStatus.OK or self.is_cut_short(status, limit):
                 continue
             accepted = self.standings[image_id].accepted
             if accepted is None or attempt < accepted:
@@ -163,7 +163,7 @@ class LedgerResults:
         counts = RungCounts()
         for part in self._reader.parts():
             for (rung, status, max_tokens), rows in self._count_part(part).items():
-                if self._is_cut_short(status, max_tokens):
+                if self.is_cut_short(status, max_tokens):
                     counts.superseded += rows
                 else:
                     counts.asked[rung] += rows
@@ -205,7 +205,7 @@ class LedgerResults:
         images = set()
         for image_id, attempt, max_tokens, status in self._outcomes_of(part):
             images.add(image_id)
-            counts = not self._is_cut_short(status, max_tokens)
+            counts = not self.is_cut_short(status, max_tokens)
             standings.setdefault(image_id, Standing()).note(attempt, status, counts=counts)
         return images
 
@@ -214,7 +214,8 @@ class LedgerResults:
         """Reads a stored text with today's parser; small, and fit to be sent to other processes."""
         return functools.partial(parse_completion, self._parse)
 
-    def _is_cut_short(self, status: PairStatus, max_tokens: int) -> bool:
+    def is_cut_short(self, status: PairStatus, max_tokens: int) -> bool:
+        """Whether a row is evidence and no attempt: its text was cut off at a smaller limit than today's."""
         return status is PairStatus.TRUNCATED and max_tokens < self._max_tokens
 
     def _outcomes(self) -> Iterator[tuple[str, int, int, PairStatus]]:

@@ -103,8 +103,8 @@ class TeacherWatch:
         return standing is None or standing.is_pending(self._max_attempts)
 
     def _count(self, outcome: Outcome) -> None:
-        # the ledger's own rule: a text cut off at a smaller limit than today's is evidence, not an attempt
-        cut_short = outcome.status is PairStatus.TRUNCATED and outcome.max_tokens < self.setup.sampling.max_tokens
+        assert self._results is not None
+        cut_short = self._results.is_cut_short(outcome.status, outcome.max_tokens)
         standing = self.standings.setdefault(outcome.image_id, Standing())
         standing.note(outcome.attempt, outcome.status, counts=not cut_short)
         if cut_short:
